@@ -1,0 +1,227 @@
+//! What an error calls for: how the program ends, and what would help. The one table of that.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+use bowline_api::StoreError;
+
+use super::exit::Exit;
+use crate::engine::model::filter::closest;
+use crate::engine::model::{duration, filter, location, names, selector};
+use crate::engine::{backup, cluster, restore, store};
+
+/// How the program ends, and what would help.
+pub(super) type Advice = (Exit, Cow<'static, str>);
+
+type Row = fn(&(dyn Error + 'static)) -> Option<Advice>;
+
+/// One row for every type of error that has advice.
+const ROWS: [Row; 10] = [
+    |error| error.downcast_ref().map(of_backup),
+    |error| error.downcast_ref().map(of_restore),
+    |error| error.downcast_ref().map(of_store),
+    |error| error.downcast_ref().map(of_cluster),
+    |error| of_model(error, filter::Error::hint),
+    |error| of_model(error, selector::Error::hint),
+    |error| of_model(error, selector::Invalid::hint),
+    |error| of_model(error, duration::Error::hint),
+    |error| of_model(error, location::Error::hint),
+    |error| of_model(error, names::Invalid::hint),
+];
+
+/// What an error calls for, if it is one that a user can do something about.
+pub(super) fn of(error: &(dyn Error + 'static)) -> Option<Advice> {
+    ROWS.iter().find_map(|row| row(error))
+}
+
+/// The hint for a word that is nearly right.
+pub(super) fn did_you_mean(similar: &str) -> String {
+    format!("did you mean \"{similar}\"?")
+}
+
+/// All that the model refuses is wrong usage.
+fn of_model<E: Error + 'static>(
+    error: &(dyn Error + 'static),
+    hint: fn(&E) -> String,
+) -> Option<Advice> {
+    error.downcast_ref().map(|error| (Exit::Usage, hint(error).into()))
+}
+
+fn of_backup(error: &backup::Error) -> Advice {
+    use backup::Error as E;
+    match error {
+        E::InvalidName(_) => (Exit::Usage, NAME.into()),
+        E::NameInUse { .. } => {
+            (Exit::Failed, "choose another name; bowline backup get lists those in use".into())
+        }
+        E::Incomplete { .. } => (
+            Exit::Failed,
+            "if it runs no longer, add --replace-incomplete to clear it and start anew".into(),
+        ),
+        E::Deleting { .. } => {
+            (Exit::Failed, "choose another name, or wait until it is gone".into())
+        }
+        E::Filter(error) => (Exit::Usage, error.hint().into()),
+        E::UnknownNamespace { similar: Some(similar), .. } => {
+            (Exit::Usage, did_you_mean(similar).into())
+        }
+        E::UnknownNamespace { .. } => {
+            (Exit::Usage, "kubectl get namespaces lists those that exist".into())
+        }
+        E::Location(error) => of_store(error),
+        E::Cluster(error) => of_cluster(error),
+        E::Broken { cleared: true, .. } => {
+            (Exit::Failed, "mend the cause and run the same command again".into())
+        }
+        E::Broken { cleared: false, .. } => (
+            Exit::Failed,
+            "mend the cause and run the same command again with --replace-incomplete".into(),
+        ),
+    }
+}
+
+fn of_restore(error: &restore::Error) -> Advice {
+    use restore::Error as E;
+    match error {
+        E::InvalidName(_) => (Exit::Usage, NAME.into()),
+        E::InvalidMapping(_) => (Exit::Usage, "use lower-case letters, digits and \"-\"".into()),
+        E::NameInUse { .. } => (Exit::Failed, "choose another name, or leave it out".into()),
+        E::BackupNotFound { similar: Some(similar), .. } => {
+            (Exit::NotFound, did_you_mean(similar).into())
+        }
+        E::BackupNotFound { .. } => {
+            (Exit::NotFound, "bowline backup get lists what there is".into())
+        }
+        E::BackupIncomplete { .. } => {
+            (Exit::Failed, "it runs still, or was interrupted; choose another backup".into())
+        }
+        E::BackupNotGood { .. } => {
+            (Exit::Failed, "choose another backup; bowline backup get lists them".into())
+        }
+        E::BackupDamaged { .. } | E::ArchiveDamaged { .. } => (
+            Exit::VerificationFailed,
+            "nothing was changed in the cluster; choose another backup".into(),
+        ),
+        E::Filter(error) => (Exit::Usage, error.hint().into()),
+        E::UnknownNamespace { .. } => {
+            (Exit::Usage, "bowline backup describe shows what the backup holds".into())
+        }
+        E::Location(error) => of_store(error),
+        E::Cluster(error) => of_cluster(error),
+        E::Broken { name, .. } => (
+            Exit::Failed,
+            format!(
+                "mend the cause and run the same command again, with the name {name}: it goes on \
+                 where it was"
+            )
+            .into(),
+        ),
+    }
+}
+
+const NAME: &str = "use lower-case letters, digits, \"-\" and \".\"";
+
+fn of_store(error: &store::Error) -> Advice {
+    match error {
+        store::Error::Store(StoreError::Denied { .. }) => (
+            Exit::Unreachable,
+            "check that you may read and write there (--storage-location)".into(),
+        ),
+        store::Error::Store(StoreError::Full { .. }) => {
+            (Exit::Unreachable, "make room, or choose another location".into())
+        }
+        store::Error::Store(_) => {
+            (Exit::Unreachable, "check --storage-location or $BOWLINE_LOCATION".into())
+        }
+        store::Error::Malformed { .. } | store::Error::TooLarge { .. } => {
+            (Exit::VerificationFailed, "the file was damaged, or another program wrote it".into())
+        }
+    }
+}
+
+fn of_cluster(error: &cluster::Error) -> Advice {
+    use cluster::Error as E;
+    let hint = match error {
+        E::NoSuchContext { context, available } => {
+            match closest(context, available.iter().map(String::as_str)) {
+                Some(similar) => did_you_mean(similar).into(),
+                None => "kubectl config get-contexts lists those that exist".into(),
+            }
+        }
+        E::Kubeconfig { .. } => "check --kubeconfig or $KUBECONFIG".into(),
+        E::Credentials { .. } | E::Unauthorized { .. } => {
+            "your credentials were not accepted: does kubectl get namespaces work?".into()
+        }
+        E::Forbidden { .. } => {
+            "ask for that right; kubectl auth can-i --list tells what you may".into()
+        }
+        E::Unreachable { .. } | E::Timeout { .. } | E::ConnectionLost { .. } => {
+            "is the cluster up, and is it the one you meant (--kubecontext)?".into()
+        }
+        E::Expired { .. } => {
+            "the cluster changes faster than it can be listed: try again when it is calmer".into()
+        }
+        E::NotServed { .. } | E::Api { .. } | E::Decode { .. } | E::TooLarge { .. } => {
+            "how is the API server? kubectl get --raw '/readyz?verbose' tells more".into()
+        }
+        E::InvalidName { .. } => "give the object another name".into(),
+    };
+    (Exit::Unreachable, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use bowline_api::GroupResource;
+
+    use super::*;
+
+    fn boxed(error: impl Error + 'static) -> Box<dyn Error> {
+        Box::new(error)
+    }
+
+    #[test]
+    fn every_error_of_the_model_is_wrong_usage_with_a_hint() {
+        let errors = [
+            boxed("a b".parse::<selector::Selector>().unwrap_err()),
+            boxed(selector::Requirement::new("", selector::Operator::Exists).unwrap_err()),
+            boxed("1d".parse::<duration::GoDuration>().unwrap_err()),
+            boxed("".parse::<location::Location>().unwrap_err()),
+            boxed(filter::Error::ExcludesEverything),
+            boxed(names::check_label("A").unwrap_err()),
+        ];
+        for error in errors {
+            let (exit, hint) = of(error.as_ref()).unwrap();
+            assert!(exit == Exit::Usage && !hint.is_empty(), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_told_apart_from_what_is_damaged() {
+        let denied = StoreError::Denied { key: "a".into(), source: "no".into() };
+        let damaged = store::Error::Malformed { key: "a".into(), source: "no".into() };
+        let forbidden = cluster::Error::Forbidden { request: "x".into(), message: "no".into() };
+        for (error, expected) in [
+            (boxed(backup::Error::Location(denied.into())), Exit::Unreachable),
+            (boxed(restore::Error::Location(damaged)), Exit::VerificationFailed),
+            (boxed(backup::Error::Cluster(forbidden)), Exit::Unreachable),
+        ] {
+            assert_eq!(of(error.as_ref()).map(|(exit, _)| exit), Some(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_context_is_guessed_only_where_one_is_like_it() {
+        let hint = |context: &str| {
+            let available = vec!["east".to_owned(), "west".to_owned()];
+            of_cluster(&cluster::Error::NoSuchContext { context: context.to_owned(), available }).1
+        };
+        assert_eq!(hint("est"), "did you mean \"east\"?");
+        assert_eq!(hint("production"), "kubectl config get-contexts lists those that exist");
+    }
+
+    #[test]
+    fn other_errors_have_no_advice() {
+        assert_eq!(of(&std::io::Error::other("disk")), None);
+        assert_eq!(of(&StoreError::InvalidKey { key: GroupResource::core("a").to_string() }), None);
+    }
+}

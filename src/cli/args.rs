@@ -1,0 +1,108 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::commands::{backup, completion, restore, version};
+use super::exit;
+use super::logging::LogLevel;
+use super::values::positive;
+use crate::engine::model::duration::GoDuration;
+
+/// Back up Kubernetes applications and their volumes, and bring them back
+///
+/// Objects go as JSON into a tar.gz in object storage, data goes by snapshots of the volumes. A
+/// backup that is Completed can be restored; a restore that is Completed has come up.
+#[derive(Debug, Parser)]
+#[command(name = "bowline", version, arg_required_else_help = true)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::help()))]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  bowline backup create nightly
+  bowline restore create --from-backup nightly --kubecontext west";
+
+/// What holds for every command.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// The kubeconfig file (default: the files of $KUBECONFIG, else ~/.kube/config)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig (default: its current one)
+    #[arg(long, global = true, visible_alias = "context", value_name = "NAME")]
+    pub kubecontext: Option<String>,
+    /// Where backups are kept, such as `file:///var/backups` (default: `$BOWLINE_LOCATION`, else a
+    /// directory of your own)
+    #[arg(long, global = true, visible_alias = "location", value_name = "URL")]
+    pub storage_location: Option<String>,
+    /// How long the API server may take for a reply; what fails is tried again for twice as long
+    #[arg(long, global = true, value_name = "DURATION", default_value = "1m",
+          value_parser = positive)]
+    pub request_timeout: GoDuration,
+    /// How much is logged to stderr (default: warn; with --quiet: error)
+    #[arg(long, global = true, value_enum, value_name = "LEVEL")]
+    pub log_level: Option<LogLevel>,
+    /// Print nothing but errors and data
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Print plain lines instead of a progress bar
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "a text here would take the place of the command's own")]
+pub enum Command {
+    #[command(subcommand, visible_alias = "backups")]
+    Backup(backup::Command),
+    #[command(subcommand, visible_alias = "restores")]
+    Restore(restore::Command),
+    Version(version::Args),
+    Completion(completion::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn what_can_be_typed_is_free_of_contradictions() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_lists_every_exit_code_as_the_table_has_it() {
+        let help = Cli::command().render_long_help().to_string();
+        for (exit, meaning) in exit::TABLE {
+            assert!(
+                help.contains(&format!("  {:<4} {meaning}\n", exit.code())),
+                "{exit:?}: {help}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        fn check(command: &mut clap::Command) {
+            let help = command.render_long_help().to_string();
+            let name = command.get_bin_name().unwrap_or("bowline");
+            assert!(help.split("Example").nth(1).is_some_and(|rest| rest.contains(name)), "{help}");
+            command.get_subcommands_mut().filter(|sub| sub.get_name() != "help").for_each(check);
+        }
+        let mut command = Cli::command();
+        command.build();
+        check(&mut command);
+    }
+}

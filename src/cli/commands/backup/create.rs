@@ -1,0 +1,281 @@
+//! `bowline backup create`.
+
+use std::fmt;
+
+use crate::cli::commands::Outcome;
+use crate::cli::commands::filters::FilterArgs;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::{OutputArgs, print};
+use crate::cli::settings::Settings;
+use crate::cli::table::{Table, cell};
+use crate::cli::units::counted;
+use crate::cli::values;
+use crate::engine::backup::{Error, LeftOut, Plan, PlannedVolume, Request};
+use crate::engine::model::backup::BackupSpec;
+use crate::engine::model::duration::GoDuration;
+use crate::engine::report::{BackupReport, SnapshotReport};
+use crate::engine::store::check_name;
+
+/// Make a backup
+///
+/// Writes the objects of the chosen namespaces to the storage location and takes a snapshot of the
+/// volume behind every bound claim. Completed means that all of it can be restored.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  # everything
+  bowline backup create nightly
+  # one application, and see first what would be listed
+  bowline backup create shop-1 --include-namespaces shop --dry-run
+  bowline backup create shop-1 --include-namespaces shop --storage-location file:///var/backups")]
+pub struct Args {
+    /// The backup's name
+    pub name: String,
+    /// Take snapshots of volumes (default: true)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub snapshot_volumes: Option<bool>,
+    /// Labels of the backup
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',',
+          value_parser = values::label)]
+    pub labels: Vec<(String, String)>,
+    /// How long it is kept, such as 720h; a Velero on the same bucket deletes it then (default: for
+    /// ever)
+    #[arg(long, value_name = "DURATION", value_parser = values::positive)]
+    pub ttl: Option<GoDuration>,
+    /// Clear an unfinished backup of this name first
+    #[arg(long)]
+    pub replace_incomplete: bool,
+    /// Show what would be listed; write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// In which form the report is printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Which objects are taken.
+    #[command(flatten)]
+    pub filters: FilterArgs,
+}
+
+pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
+    let format = args.output.output;
+    let dry_run = args.dry_run;
+    let request = request(args)?;
+    let progress = settings.progress();
+    let engine = settings.engine(&progress).await?;
+    if dry_run {
+        let plan = progress.during(engine.plan_backup(&request)).await?;
+        print(format, &plan, PlanTable)?;
+        return Ok(Exit::Done);
+    }
+    settings.if_interrupted(
+        "what it has written is Incomplete; run the same command again with --replace-incomplete"
+            .to_owned(),
+    );
+    let report = progress.during(engine.create_backup(&request)).await?;
+    print(format, &report, Summary)?;
+    Ok(Exit::of_phase(report.phase))
+}
+
+fn request(args: Args) -> Result<Request, CliError> {
+    check_name(&args.name).map_err(Error::InvalidName)?;
+    let label_selector = args.filters.label_selector()?;
+    Ok(Request {
+        name: args.name,
+        labels: args.labels.into_iter().collect(),
+        selector: args.filters.selector,
+        ttl: args.ttl.and_then(GoDuration::to_std),
+        replace_incomplete: args.replace_incomplete,
+        spec: BackupSpec {
+            included_namespaces: args.filters.include_namespaces,
+            excluded_namespaces: args.filters.exclude_namespaces,
+            included_resources: args.filters.include_resources,
+            excluded_resources: args.filters.exclude_resources,
+            include_cluster_resources: args.filters.include_cluster_resources,
+            label_selector,
+            snapshot_volumes: args.snapshot_volumes,
+            ..BackupSpec::default()
+        },
+    })
+}
+
+struct PlanTable<'a>(&'a Plan);
+
+impl fmt::Display for PlanTable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(["RESOURCE", "NAMESPACE"]);
+        for listing in &self.0.listings {
+            let scope = if listing.kind.namespaced { "*" } else { "" };
+            let namespace = listing.namespace.clone().unwrap_or_else(|| scope.to_owned());
+            table.push([listing.kind.resource.to_string(), namespace]);
+        }
+        write!(f, "{table}")?;
+        if !self.0.volumes.is_empty() {
+            write!(f, "\n{}", planned(&self.0.volumes))?;
+        }
+        if !self.0.unavailable.is_empty() {
+            write!(f, "\n{}", unavailable(&self.0.unavailable))?;
+        }
+        Ok(())
+    }
+}
+
+/// What would become of the volumes.
+fn planned(volumes: &[PlannedVolume]) -> Table<5> {
+    let mut table = Table::new(["NAMESPACE", "CLAIM", "VOLUME", "VERDICT", "NOTES"]);
+    for volume in volumes {
+        table.push([
+            volume.namespace.clone(),
+            volume.claim.clone(),
+            cell(volume.persistent_volume.as_ref()),
+            volume.verdict.clone(),
+            cell(volume.reason.as_ref()),
+        ]);
+    }
+    table
+}
+
+/// What cannot be listed, so that a backup would lack it.
+fn unavailable(groups: &[LeftOut]) -> Table<2> {
+    let mut table = Table::new(["UNAVAILABLE", "REASON"]);
+    table.extend(groups.iter().map(|group| [group.name.clone(), group.reason.clone()]));
+    table
+}
+
+struct Summary<'a>(&'a BackupReport);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        writeln!(
+            f,
+            "backup {} is {}: {} objects, {}, {}, {}",
+            report.name,
+            report.phase,
+            report.items,
+            counted(report.volumes.len(), "volume"),
+            counted(report.errors.len(), "error"),
+            counted(report.warnings.len(), "warning"),
+        )?;
+        if report.volumes.is_empty() { Ok(()) } else { write!(f, "{}", volumes(&report.volumes)) }
+    }
+}
+
+/// A table of volumes.
+fn volumes(volumes: &[SnapshotReport]) -> Table<5> {
+    let mut table = Table::new(["NAMESPACE", "CLAIM", "VOLUME", "SNAPSHOT", "STATE"]);
+    for volume in volumes {
+        table.push([
+            cell(volume.namespace.as_ref()),
+            cell(volume.claim.as_ref()),
+            cell(volume.persistent_volume.as_ref()),
+            cell(volume.snapshot_id.as_ref()),
+            volume.state.clone(),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use bowline_api::GroupResource;
+
+    use super::*;
+    use crate::engine::backup::Listing;
+    use crate::engine::model::Kind;
+    use crate::engine::report::{Phase, Problem};
+
+    fn listing(resource: &str, namespaced: bool, namespace: Option<&str>) -> Listing {
+        let kind = Kind {
+            resource: GroupResource::core(resource),
+            version: "v1".to_owned(),
+            kind: String::new(),
+            singular: String::new(),
+            short_names: Vec::new(),
+            namespaced,
+            verbs: Vec::new(),
+        };
+        Listing { kind, namespace: namespace.map(ToOwned::to_owned) }
+    }
+
+    #[test]
+    fn a_plan_shows_the_lists_what_becomes_of_the_volumes_and_what_cannot_be_listed() {
+        let mut plan = Plan {
+            namespaces: vec!["shop".to_owned()],
+            listings: vec![
+                listing("nodes", false, None),
+                listing("pods", true, None),
+                listing("secrets", true, Some("shop")),
+            ],
+            volumes: Vec::new(),
+            left_out: Vec::new(),
+            unavailable: Vec::new(),
+        };
+        let lists = "\
+RESOURCE   NAMESPACE
+nodes      <none>
+pods       *
+secrets    shop
+";
+        assert_eq!(PlanTable(&plan).to_string(), lists);
+        plan.volumes.push(PlannedVolume {
+            namespace: "shop".to_owned(),
+            claim: "data".to_owned(),
+            persistent_volume: None,
+            provider: None,
+            volume_id: None,
+            verdict: "unbound".to_owned(),
+            reason: Some("it is Pending".to_owned()),
+        });
+        let volumes = "
+NAMESPACE   CLAIM   VOLUME   VERDICT   NOTES
+shop        data    <none>   unbound   it is Pending
+";
+        assert_eq!(PlanTable(&plan).to_string(), lists.to_owned() + volumes);
+        let group =
+            LeftOut { name: "metrics.k8s.io".to_owned(), reason: "no endpoints".to_owned() };
+        plan.unavailable.push(group);
+        let groups = "
+UNAVAILABLE      REASON
+metrics.k8s.io   no endpoints
+";
+        assert_eq!(PlanTable(&plan).to_string(), lists.to_owned() + volumes + groups);
+    }
+
+    #[test]
+    fn a_report_is_a_sentence_and_a_table_of_its_volumes() {
+        let mut report = BackupReport {
+            name: "nightly".to_owned(),
+            uid: String::new(),
+            phase: Phase::PartiallyFailed,
+            location: String::new(),
+            cluster_uid: String::new(),
+            items: 73,
+            volumes: Vec::new(),
+            warnings: Vec::new(),
+            errors: vec![Problem::of_run("snapshot", "gone")],
+            start_timestamp: "2026-03-01T02:00:00Z".parse().unwrap(),
+            completion_timestamp: None,
+        };
+        let sentence = |volumes| {
+            format!(
+                "backup nightly is PartiallyFailed: 73 objects, {volumes}, 1 error, 0 warnings\n"
+            )
+        };
+        assert_eq!(Summary(&report).to_string(), sentence("0 volumes"));
+        report.volumes.push(SnapshotReport {
+            namespace: Some("shop".to_owned()),
+            claim: Some("data".to_owned()),
+            persistent_volume: Some("pv-1".to_owned()),
+            provider: None,
+            volume_id: None,
+            snapshot_id: None,
+            state: "failed".to_owned(),
+        });
+        let volumes = "\
+NAMESPACE   CLAIM   VOLUME   SNAPSHOT   STATE
+shop        data    pv-1     <none>     failed
+";
+        assert_eq!(Summary(&report).to_string(), sentence("1 volume") + volumes);
+    }
+}

@@ -1,0 +1,138 @@
+//! `bowline backup get`.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::cli::commands::Outcome;
+use crate::cli::commands::lookup::{failed, not_found};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::{OutputArgs, print};
+use crate::cli::settings::Settings;
+use crate::cli::table::{Table, cell};
+use crate::cli::units::age;
+use crate::engine::report::Phase;
+use crate::engine::store::{BackupEntry, BackupState, BackupStore};
+
+/// List backups
+///
+/// Incomplete are those that run still, or were interrupted; they cannot be restored.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  bowline backup get
+  bowline backup get nightly -o json")]
+pub struct Args {
+    /// Only these backups
+    pub names: Vec<String>,
+    /// In which form they are printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
+    let store = settings.store()?;
+    let entries = entries(&store, &args.names).await?;
+    if entries.is_empty() && args.output.is_table() {
+        settings.note(&format!("there are no backups in {}", store.url()));
+        return Ok(Exit::Done);
+    }
+    let now = settings.clock.now();
+    let items = json!({"items": entries.iter().map(document).collect::<Vec<_>>()});
+    print(args.output.output, &items, |_| table(&entries, now))?;
+    Ok(Exit::Done)
+}
+
+/// Looks up the backups of these names, or all, in the order of their names.
+async fn entries(store: &BackupStore, names: &[String]) -> Result<Vec<BackupEntry>, CliError> {
+    if names.is_empty() {
+        return store.backups().await.map_err(failed);
+    }
+    let mut entries = Vec::new();
+    for name in names.iter().collect::<BTreeSet<_>>() {
+        entries.push(find(store, name).await?);
+    }
+    Ok(entries)
+}
+
+/// Looks up one backup.
+pub(super) async fn find(store: &BackupStore, name: &str) -> Result<BackupEntry, CliError> {
+    let known = store.backup_names().await.map_err(failed)?;
+    let is_known = known.iter().any(|other| other == name);
+    match store.backup(name).await.map_err(failed)? {
+        Some(state) if is_known => Ok(BackupEntry { name: name.to_owned(), state }),
+        _ => Err(not_found("backup", name, known.iter().map(String::as_str), store.url())),
+    }
+}
+
+/// How a backup is doing.
+pub(super) fn phase(state: &BackupState) -> Phase {
+    match state {
+        BackupState::Committed(backup) => backup.phase(),
+        BackupState::Incomplete(_) => Phase::Incomplete,
+        BackupState::Deleting => Phase::Deleting,
+        BackupState::Invalid(_) => Phase::Failed,
+    }
+}
+
+/// A backup as one JSON object: its Velero document where it has one.
+pub(super) fn document(entry: &BackupEntry) -> Value {
+    let phase = phase(&entry.state);
+    match &entry.state {
+        BackupState::Committed(backup) => json!(backup),
+        BackupState::Incomplete(Some(attempt)) => json!({
+            "metadata": {"name": entry.name, "uid": attempt.uid},
+            "status": {"phase": phase, "startTimestamp": attempt.start_timestamp},
+        }),
+        BackupState::Invalid(reason) => json!({
+            "metadata": {"name": entry.name},
+            "status": {"phase": phase, "failureReason": reason},
+        }),
+        BackupState::Incomplete(None) | BackupState::Deleting => {
+            json!({"metadata": {"name": entry.name}, "status": {"phase": phase}})
+        }
+    }
+}
+
+fn table(entries: &[BackupEntry], now: Timestamp) -> Table<7> {
+    let mut table =
+        Table::new(["NAME", "STATUS", "ERRORS", "WARNINGS", "ITEMS", "CREATED", "EXPIRES"]);
+    for entry in entries {
+        table.push(row(entry, now));
+    }
+    table
+}
+
+fn row(entry: &BackupEntry, now: Timestamp) -> [String; 7] {
+    let phase = phase(&entry.state).to_string();
+    let since = |time: Timestamp| age(time, now);
+    match &entry.state {
+        BackupState::Committed(backup) => {
+            let status = &backup.status;
+            [
+                entry.name.clone(),
+                phase,
+                status.errors.to_string(),
+                status.warnings.to_string(),
+                cell(status.progress.map(|progress| progress.items_backed_up)),
+                cell(status.start_timestamp.map(since)),
+                cell(status.expiration.map(|time| expiry(time, now))),
+            ]
+        }
+        BackupState::Incomplete(attempt) => {
+            let created = cell(attempt.as_ref().map(|attempt| since(attempt.start_timestamp)));
+            let none = String::new;
+            [entry.name.clone(), phase, none(), none(), none(), created, none()]
+        }
+        BackupState::Deleting | BackupState::Invalid(_) => {
+            let none = String::new;
+            [entry.name.clone(), phase, none(), none(), none(), none(), none()]
+        }
+    }
+}
+
+/// How long it is still kept.
+fn expiry(time: Timestamp, now: Timestamp) -> String {
+    if time <= now { "expired".to_owned() } else { age(now, time) }
+}

@@ -1,0 +1,42 @@
+//! `bowline backup`.
+
+mod create;
+mod describe;
+mod get;
+
+use clap::Subcommand;
+
+use super::Outcome;
+use crate::cli::output::OutputFormat;
+use crate::cli::settings::Settings;
+
+/// Make and look at backups
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:
+  bowline backup create nightly
+  bowline backup get")]
+pub enum Command {
+    Create(create::Args),
+    #[command(visible_alias = "list")]
+    Get(get::Args),
+    Describe(describe::Args),
+}
+
+impl Command {
+    /// In which form the command prints.
+    pub fn format(&self) -> OutputFormat {
+        match self {
+            Self::Create(args) => args.output.output,
+            Self::Get(args) => args.output.output,
+            Self::Describe(args) => args.output.output,
+        }
+    }
+}
+
+pub(in crate::cli) async fn run(settings: &Settings, command: Command) -> Outcome {
+    match command {
+        Command::Create(args) => create::run(settings, args).await,
+        Command::Get(args) => get::run(settings, args).await,
+        Command::Describe(args) => describe::run(settings, args).await,
+    }
+}

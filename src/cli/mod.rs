@@ -1,0 +1,26 @@
+//! The command line: arguments, output, exit codes. The only place that prints or reads the
+//! environment.
+
+mod advice;
+pub mod args;
+mod commands;
+pub mod description;
+mod environment;
+pub mod error;
+pub mod exit;
+pub mod logging;
+pub mod output;
+mod plugins;
+pub mod progress;
+mod run;
+mod screen;
+mod settings;
+pub mod style;
+pub mod table;
+mod tally;
+pub mod units;
+mod usage;
+mod values;
+
+pub use run::main;
+pub use screen::Screen;

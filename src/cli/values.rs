@@ -1,0 +1,82 @@
+//! How the values of flags are read. What is refused here never gets further.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use crate::engine::model::duration::GoDuration;
+use crate::engine::model::selector::{Operator, Requirement, Selector};
+
+type Boxed = Box<dyn Error + Send + Sync>;
+
+/// Reads a duration longer than nothing.
+pub(super) fn positive(text: &str) -> Result<GoDuration, Boxed> {
+    duration(text, |nanos| nanos > 0, "must be longer than nothing")
+}
+
+/// Reads a duration that may be nothing.
+pub(super) fn not_negative(text: &str) -> Result<GoDuration, Boxed> {
+    duration(text, |nanos| nanos >= 0, "must not be less than nothing")
+}
+
+/// Reads a label, `key=value`.
+///
+/// A label is well-formed if a selector can ask for it.
+pub(super) fn label(text: &str) -> Result<(String, String), Boxed> {
+    let (key, value) = pair(text, "=", "KEY=VALUE")?;
+    Requirement::new(key.clone(), Operator::In(BTreeSet::from([value.clone()])))?;
+    Ok((key, value))
+}
+
+/// Reads a mapping, `from:to`.
+pub(super) fn mapping(text: &str) -> Result<(String, String), Boxed> {
+    pair(text, ":", "FROM:TO")
+}
+
+/// Reads a selector that can be recorded.
+pub(super) fn selector(text: &str) -> Result<Selector, Boxed> {
+    let selector: Selector = text.parse()?;
+    selector.check_storable()?;
+    Ok(selector)
+}
+
+fn duration(text: &str, holds: fn(i64) -> bool, rule: &str) -> Result<GoDuration, Boxed> {
+    let duration: GoDuration = text.parse()?;
+    if holds(duration.as_nanos()) { Ok(duration) } else { Err(format!("{text} {rule}").into()) }
+}
+
+fn pair(text: &str, separator: &str, form: &str) -> Result<(String, String), Boxed> {
+    match text.split_once(separator) {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("\"{text}\" is not of the form {form}").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_not_positive_but_not_negative_either() {
+        assert!(positive("1ns").is_ok() && not_negative("0").is_ok());
+        assert_eq!(positive("0s").unwrap_err().to_string(), "0s must be longer than nothing");
+        let error = not_negative("-1s").unwrap_err();
+        assert_eq!(error.to_string(), "-1s must not be less than nothing");
+    }
+
+    #[test]
+    fn a_label_has_a_key_and_perhaps_a_value() {
+        let read = |text| label(text).map_err(|error| error.to_string());
+        assert_eq!(read("a.b/c=d").unwrap(), ("a.b/c".to_owned(), "d".to_owned()));
+        assert_eq!(read("a=").unwrap(), ("a".to_owned(), String::new()));
+        assert_eq!(read("a").unwrap_err(), "\"a\" is not of the form KEY=VALUE");
+        assert_eq!(read("=a").unwrap_err(), "\"=a\" is not of the form KEY=VALUE");
+        assert!(read("a=b c").unwrap_err().contains("is not a label value"));
+        assert!(read("a b=c").unwrap_err().contains("is not a label key"));
+    }
+
+    #[test]
+    fn a_selector_that_no_record_can_hold_is_refused() {
+        assert!(selector("app in (a,b),!c").is_ok());
+        assert!(selector("n>3").unwrap_err().to_string().contains("can't be recorded"));
+    }
+}

@@ -1,0 +1,147 @@
+//! Reads all lists of the plan, several at once, and hands every object to the intake.
+
+use bowline_api::GroupResource;
+use futures::channel::mpsc::UnboundedSender;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::claim::Claim;
+use super::error::Cause;
+use super::intake::{Intake, Taken};
+use super::plan::Listing;
+use super::preflight::{EXCLUDE_LABEL, Ready, namespace_kind};
+use crate::engine::archive::{Writer, Written};
+use crate::engine::cluster::{self, ListScope, Page};
+use crate::engine::context::Context;
+use crate::engine::journal::Journal;
+use crate::engine::model::Kind;
+use crate::engine::report::{Problem, Scope, chain};
+
+/// What came of the collection.
+#[derive(Debug)]
+pub(super) struct Collected {
+    pub written: Written,
+    pub taken: Taken,
+}
+
+/// What one read of one list gave.
+type Read = (Kind, Option<String>, Result<Page, cluster::Error>);
+
+/// Reads everything and writes the archive. Ends the stream of claims when it is done.
+pub(super) async fn collect(
+    context: &Context,
+    journal: &Journal,
+    ready: &Ready,
+    writer: Writer,
+    claims: UnboundedSender<Claim>,
+) -> Result<Collected, Cause> {
+    let taken = Taken::default();
+    let mut intake = Intake { ready, journal, writer, claims, taken };
+    match collect_into(context, &mut intake).await {
+        Ok(()) => {
+            let Intake { writer, taken, .. } = intake;
+            Ok(Collected { written: writer.finish().await?, taken })
+        }
+        Err(cause) => {
+            // The upload is cleared with the attempt if it can't be aborted now.
+            drop(intake.writer.abort().await);
+            Err(cause)
+        }
+    }
+}
+
+async fn collect_into(context: &Context, intake: &mut Intake<'_>) -> Result<(), Cause> {
+    report_unavailable(intake);
+    let mut reads = stream::iter(&intake.ready.plan.listings)
+        .map(|listing| read(context, intake.ready, listing))
+        .flatten_unordered(context.limits.lists);
+    while let Some((kind, namespace, page)) = reads.next().await {
+        match page {
+            Ok(page) => {
+                let filters = &intake.ready.filters;
+                for listed in page.items.iter().filter(|l| filters.includes_item(&kind, &l.meta)) {
+                    intake.take(&kind, listed).await?;
+                }
+            }
+            Err(error) => failed(intake.journal, &kind, namespace, error)?,
+        }
+    }
+    drop(reads);
+    super::related::collect(context, intake).await?;
+    namespaces(context, intake).await
+}
+
+fn read<'a>(context: &Context, ready: &Ready, listing: &'a Listing) -> stream::BoxStream<'a, Read> {
+    let scope = ListScope {
+        namespace: listing.namespace.clone(),
+        label_selector: ready.filters.selector.as_ref().map(ToString::to_string),
+    };
+    context
+        .cluster
+        .list(&listing.kind, &scope)
+        .map(|page| (listing.kind.clone(), listing.namespace.clone(), page))
+        .boxed()
+}
+
+/// A list that cannot be read is an error of the backup; a cluster that is gone ends it.
+pub(super) fn failed(
+    journal: &Journal,
+    kind: &Kind,
+    namespace: Option<String>,
+    error: cluster::Error,
+) -> Result<(), Cause> {
+    if error.is_unreachable() {
+        return Err(error.into());
+    }
+    let problem = Problem {
+        scope: if namespace.is_some() { Scope::Namespace } else { Scope::Cluster },
+        resource: Some(kind.resource.to_string()),
+        namespace,
+        ..Problem::of_run("list", chain(&error))
+    };
+    journal.error(problem.with_status(error.status()));
+    Ok(())
+}
+
+/// API groups that hold nothing that could be restored.
+const METRICS: [&str; 3] = ["metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io"];
+
+fn report_unavailable(intake: &Intake<'_>) {
+    for group in &intake.ready.plan.unavailable {
+        let message = format!("API group {} cannot be discovered: {}", group.name, group.reason);
+        let problem = Problem::of_run("discover", message)
+            .with_hint("repair or delete its APIService; its objects are NOT in this backup");
+        if METRICS.iter().any(|metrics| group.name.starts_with(metrics)) {
+            intake.journal.warn(problem);
+        } else {
+            intake.journal.error(problem);
+        }
+    }
+}
+
+/// Takes the Namespace objects: those that the filter asks for, and those of everything taken.
+async fn namespaces(context: &Context, intake: &mut Intake<'_>) -> Result<(), Cause> {
+    let Some(kind) = namespace_kind(&intake.ready.catalog).cloned() else { return Ok(()) };
+    let filters = &intake.ready.filters;
+    if !filters.resources.includes(&kind.resource)
+        || filters.include_cluster_resources == Some(false)
+    {
+        return Ok(());
+    }
+    let mut pages = context.cluster.list(&kind, &ListScope::default());
+    while let Some(page) = pages.try_next().await? {
+        for listed in &page.items {
+            let name = &listed.meta.name;
+            let wanted = intake.taken.namespaces.contains(name)
+                || intake.ready.filters.includes_item(&kind, &listed.meta);
+            if wanted && !listed.meta.has_label(EXCLUDE_LABEL, "true") {
+                intake.take(&kind, listed).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The kind of a resource, if the cluster serves it.
+pub(super) fn kind<'a>(ready: &'a Ready, resource: &GroupResource) -> Option<&'a Kind> {
+    ready.catalog.get(resource)
+}

@@ -1,0 +1,148 @@
+//! The one place through which every object goes into the archive, once.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use bowline_api::{GroupResource, ItemId};
+use futures::channel::mpsc::UnboundedSender;
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use super::actions;
+use super::claim::Claim;
+use super::error::Cause;
+use super::preflight::{EXCLUDE_LABEL, Ready};
+use super::volumes;
+use crate::engine::archive::{self, Writer};
+use crate::engine::cluster::Listed;
+use crate::engine::journal::Journal;
+use crate::engine::model::relations::{self, Relation};
+use crate::engine::model::volume::PersistentVolumeInfo;
+use crate::engine::model::{Kind, Meta};
+use crate::engine::report::{Problem, chain};
+
+/// The names of all objects that were taken, by `apiVersion/Kind`: `<name>-resource-list.json.gz`.
+pub(super) type ResourceList = BTreeMap<String, Vec<String>>;
+
+/// Takes objects in: each once, written to the archive, its relations remembered.
+pub(super) struct Intake<'a> {
+    pub ready: &'a Ready,
+    pub journal: &'a Journal,
+    pub writer: Writer,
+    pub claims: UnboundedSender<Claim>,
+    pub taken: Taken,
+}
+
+/// What was taken so far, as far as later stages need it.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// A digest of each object's name; 16 bytes an object.
+    seen: HashSet<u128>,
+    pub names: ResourceList,
+    /// Objects that taken ones need.
+    pub related: BTreeSet<ItemId>,
+    pub namespaces: BTreeSet<String>,
+    /// Namespace and name of every service account.
+    pub accounts: BTreeSet<(String, String)>,
+    /// What is recorded of every persistent volume, by its name.
+    pub volumes: BTreeMap<String, PersistentVolumeInfo>,
+}
+
+impl Intake<'_> {
+    /// Takes an object that a list or a look-up found, unless it is not wanted or was taken before.
+    pub(super) async fn take(&mut self, kind: &Kind, listed: &Listed) -> Result<(), Cause> {
+        let meta = &listed.meta;
+        if meta.deletion_timestamp.is_some() || meta.has_label(EXCLUDE_LABEL, "true") {
+            return Ok(());
+        }
+        let id = identity(kind, meta);
+        if !self.taken.seen.insert(digest(&id)) {
+            return Ok(());
+        }
+        let changed = self.look_at(&id, listed);
+        let json = changed.as_deref().unwrap_or(&listed.json);
+        match self.writer.append(&id, &kind.version, json).await {
+            Ok(()) => self.taken.note(kind, &id),
+            Err(error) if error.is_of_item() => self.refuse(&id, &error),
+            Err(error) => return Err(error.into()),
+        }
+        self.journal.item(&id);
+        Ok(())
+    }
+
+    fn refuse(&self, id: &ItemId, error: &archive::Error) {
+        self.journal.error(Problem::of_item(id, "archive", chain(error)));
+    }
+
+    /// Looks into the objects whose content matters here; most are passed on unread.
+    fn look_at(&mut self, id: &ItemId, listed: &Listed) -> Option<Vec<u8>> {
+        let cleaner = actions::of(&id.resource);
+        let related = relations::has_relations(&id.resource);
+        let volume = id.resource == GroupResource::core("persistentvolumes");
+        if cleaner.is_none() && !related && !volume {
+            return None;
+        }
+        let object: Map<String, Value> = serde_json::from_slice(&listed.json).ok()?;
+        if related {
+            self.taken.relate(relations::relations(id, &object));
+        }
+        if id.resource == GroupResource::core("persistentvolumeclaims") {
+            let claim = Claim::read(&listed.meta, &object);
+            // The receiver lives as long as the collection does.
+            drop(self.claims.unbounded_send(claim));
+        }
+        if volume {
+            self.taken.volumes.insert(id.name.clone(), volumes::info(&Value::Object(object)));
+            return None;
+        }
+        cleaner.map(|clean| Value::Object(clean(object)).to_string().into_bytes())
+    }
+}
+
+impl Taken {
+    /// Whether an object was taken already.
+    pub(super) fn has(&self, id: &ItemId) -> bool {
+        self.seen.contains(&digest(id))
+    }
+
+    /// How many objects were taken.
+    pub(super) fn count(&self) -> u64 {
+        self.names.values().map(|names| names.len() as u64).sum()
+    }
+
+    fn relate(&mut self, relations: Vec<Relation>) {
+        for relation in relations {
+            match relation {
+                Relation::Item(id) => self.related.insert(id),
+                Relation::BindingsOf { namespace, account } => {
+                    self.accounts.insert((namespace, account))
+                }
+            };
+        }
+    }
+
+    fn note(&mut self, kind: &Kind, id: &ItemId) {
+        let name = match &id.namespace {
+            Some(namespace) => format!("{namespace}/{}", id.name),
+            None => id.name.clone(),
+        };
+        self.names.entry(format!("{}/{}", kind.api_version(), kind.kind)).or_default().push(name);
+        if let Some(namespace) = &id.namespace
+            && !self.namespaces.contains(namespace)
+        {
+            self.namespaces.insert(namespace.clone());
+        }
+    }
+}
+
+pub(super) fn identity(kind: &Kind, meta: &Meta) -> ItemId {
+    ItemId {
+        resource: kind.resource.clone(),
+        namespace: meta.namespace.clone().filter(|_| kind.namespaced),
+        name: meta.name.clone(),
+    }
+}
+
+fn digest(id: &ItemId) -> u128 {
+    let hash = Sha256::digest(id.to_string().as_bytes());
+    hash.iter().take(16).fold(0, |number, byte| (number << 8) | u128::from(*byte))
+}

@@ -1,0 +1,200 @@
+//! What to list, in what order. Pure.
+
+use serde::Serialize;
+
+use crate::engine::model::filter::Filters;
+use crate::engine::model::{Catalog, Kind};
+
+/// What a backup lists, in order.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// The namespaces that are taken.
+    pub namespaces: Vec<String>,
+    /// The lists to read.
+    pub listings: Vec<Listing>,
+    /// The claims that are listed, and what becomes of their volumes; known to the dry run only.
+    pub volumes: Vec<PlannedVolume>,
+    /// Served kinds that are not taken, with the reason.
+    pub left_out: Vec<LeftOut>,
+    /// API groups that could not be discovered, with the reason.
+    pub unavailable: Vec<LeftOut>,
+}
+
+/// One list to read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listing {
+    /// The kind.
+    #[serde(serialize_with = "as_resource", rename = "resource")]
+    pub kind: Kind,
+    /// The namespace; none for cluster-scoped kinds, and where all namespaces are read at once.
+    pub namespace: Option<String>,
+}
+
+/// What becomes of the volume of a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedVolume {
+    /// The claim's namespace.
+    pub namespace: String,
+    /// The claim's name.
+    pub claim: String,
+    /// The persistent volume that it is bound to.
+    pub persistent_volume: Option<String>,
+    /// Who snapshots it.
+    pub provider: Option<String>,
+    /// The provider's name of the volume.
+    pub volume_id: Option<String>,
+    /// `snapshot`, `skipped`, `reattach`, `unbound`, or `refuse`: an error of the backup.
+    pub verdict: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// Something that is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// A resource or an API group.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a kind must be able to do to be restorable.
+const NEEDED_VERBS: [&str; 4] = ["list", "create", "get", "delete"];
+
+/// Decides what to list.
+pub(super) fn plan(catalog: &Catalog, filters: &Filters, namespaces: Vec<String>) -> Plan {
+    let mut plan = Plan {
+        listings: Vec::new(),
+        volumes: Vec::new(),
+        left_out: Vec::new(),
+        unavailable: catalog.unavailable.iter().map(unavailable).collect(),
+        namespaces,
+    };
+    for kind in ordered(catalog) {
+        match left_out(kind, filters) {
+            Some(reason) => plan
+                .left_out
+                .push(LeftOut { name: kind.resource.to_string(), reason: reason.to_owned() }),
+            None => plan.listings.extend(listings(kind, filters, &plan.namespaces)),
+        }
+    }
+    plan
+}
+
+/// Core kinds first, and of them pods, claims and volumes: what is found in one is looked for in the
+/// next, so that an object made in between is in both.
+fn ordered(catalog: &Catalog) -> Vec<&Kind> {
+    let rank = |kind: &&Kind| match kind.resource.to_string().as_str() {
+        "pods" => 0,
+        "persistentvolumeclaims" => 1,
+        "persistentvolumes" => 2,
+        _ if kind.resource.group.is_empty() => 3,
+        _ => 4,
+    };
+    let mut kinds: Vec<&Kind> = catalog.kinds.iter().collect();
+    kinds.sort_by_key(rank);
+    kinds
+}
+
+fn left_out(kind: &Kind, filters: &Filters) -> Option<&'static str> {
+    if !kind.supports(&NEEDED_VERBS) {
+        return Some("it cannot be listed and created");
+    }
+    if kind.resource.group.is_empty() && kind.resource.resource == "namespaces" {
+        return Some("namespaces are taken as far as something in them is");
+    }
+    (!filters.includes_kind(kind)).then_some("the filters leave it out")
+}
+
+fn listings(kind: &Kind, filters: &Filters, namespaces: &[String]) -> Vec<Listing> {
+    let listing = |namespace| Listing { kind: kind.clone(), namespace };
+    if !kind.namespaced || filters.namespaces.is_everything() {
+        return vec![listing(None)];
+    }
+    namespaces.iter().map(|namespace| listing(Some(namespace.clone()))).collect()
+}
+
+fn unavailable((group, reason): &(String, String)) -> LeftOut {
+    LeftOut { name: group.clone(), reason: reason.clone() }
+}
+
+fn as_resource<S: serde::Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&kind.resource)
+}
+
+#[cfg(test)]
+mod tests {
+    use bowline_api::GroupResource;
+
+    use super::*;
+    use crate::engine::model::filter::NamespaceFilter;
+
+    fn kind(resource: &str, namespaced: bool, verbs: &[&str]) -> Kind {
+        Kind {
+            resource: resource.parse::<GroupResource>().unwrap(),
+            version: "v1".to_owned(),
+            kind: String::new(),
+            singular: String::new(),
+            short_names: Vec::new(),
+            namespaced,
+            verbs: verbs.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn catalog() -> Catalog {
+        let kinds = [
+            ("configmaps", true),
+            ("persistentvolumes", false),
+            ("namespaces", false),
+            ("pods", true),
+            ("persistentvolumeclaims", true),
+            ("deployments.apps", true),
+            ("storageclasses.storage.k8s.io", false),
+        ];
+        let mut kinds: Vec<Kind> =
+            kinds.iter().map(|(name, scope)| kind(name, *scope, &NEEDED_VERBS)).collect();
+        kinds.push(kind("bindings", true, &["create"]));
+        Catalog { kinds, ..Catalog::default() }
+    }
+
+    fn listed(plan: &Plan) -> Vec<(String, Option<&str>)> {
+        let listing = |l: &'_ Listing| l.kind.resource.to_string();
+        plan.listings.iter().map(|l| (listing(l), l.namespace.as_deref())).collect()
+    }
+
+    #[test]
+    fn without_filters_every_kind_is_read_once_for_all_namespaces() {
+        let plan = plan(&catalog(), &Filters::default(), vec!["a".into(), "b".into()]);
+        let names: Vec<String> = listed(&plan).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            [
+                "pods",
+                "persistentvolumeclaims",
+                "persistentvolumes",
+                "configmaps",
+                "deployments.apps",
+                "storageclasses.storage.k8s.io"
+            ]
+        );
+        assert!(plan.listings.iter().all(|listing| listing.namespace.is_none()));
+    }
+
+    #[test]
+    fn what_cannot_be_created_again_is_left_out_with_that_reason() {
+        let plan = plan(&catalog(), &Filters::default(), Vec::new());
+        let reason = |name: &str| plan.left_out.iter().find(|l| l.name == name).unwrap();
+        assert_eq!(reason("bindings").reason, "it cannot be listed and created");
+    }
+
+    #[test]
+    fn named_namespaces_are_read_one_by_one_and_the_cluster_not_at_all() {
+        let namespaces = NamespaceFilter::new(&["a".into(), "b".into()], &[]).unwrap();
+        let filters = Filters { namespaces, ..Filters::default() };
+        let plan = plan(&catalog(), &filters, vec!["a".into(), "b".into()]);
+        assert_eq!(listed(&plan)[..2], [("pods".into(), Some("a")), ("pods".into(), Some("b"))]);
+        assert!(listed(&plan).iter().all(|(_, namespace)| namespace.is_some()));
+    }
+}

@@ -1,0 +1,152 @@
+//! What is checked before anything is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::TryStreamExt as _;
+
+use super::error::Error;
+use super::forecast;
+use super::plan::{self, Plan};
+use crate::engine::cluster::{ListScope, Version};
+use crate::engine::context::Context;
+use crate::engine::model::backup::BackupSpec;
+use crate::engine::model::filter::{Filters, NamespaceFilter, ResourceFilter, closest};
+use crate::engine::model::selector::Selector;
+use crate::engine::model::{Catalog, Kind, Meta};
+use crate::engine::store::{BackupState, check_name};
+use bowline_api::GroupResource;
+
+/// The label of objects, and namespaces, that no backup takes.
+pub(super) const EXCLUDE_LABEL: &str = "velero.io/exclude-from-backup";
+
+/// What a backup is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The backup's name.
+    pub name: String,
+    /// Labels of the backup.
+    pub labels: BTreeMap<String, String>,
+    /// What it shall hold.
+    pub spec: BackupSpec,
+    /// Which objects it shall hold, by label.
+    pub selector: Option<Selector>,
+    /// How long it is kept.
+    pub ttl: Option<std::time::Duration>,
+    /// Whether an unfinished attempt of this name is cleared first.
+    pub replace_incomplete: bool,
+}
+
+/// What is known once all is checked.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub cluster_uid: String,
+    pub version: Version,
+    pub catalog: Catalog,
+    pub filters: Filters,
+    pub spec: BackupSpec,
+    pub plan: Plan,
+    pub nodes: BTreeSet<String>,
+    pub replaces: bool,
+}
+
+/// Decides what a backup would list; writes nothing.
+pub async fn plan(context: &Context, request: &Request) -> Result<Plan, Error> {
+    let mut ready = check(context, request).await?;
+    ready.plan.volumes = forecast::volumes(context, &ready).await?;
+    Ok(ready.plan)
+}
+
+/// Checks names and places, and decides what to list.
+pub(super) async fn check(context: &Context, request: &Request) -> Result<Ready, Error> {
+    check_name(&request.name)?;
+    let replaces = check_free(context, request).await?;
+    let cluster = &context.cluster;
+    let catalog = cluster.catalog().await.map_err(Error::Cluster)?;
+    let namespaces = namespaces(context, &catalog).await?;
+    let spec = without_excluded(request.spec.clone(), &namespaces);
+    let filters = filters(&spec, request.selector.clone(), &catalog)?;
+    check_namespaces(&request.spec, &filters.namespaces, &namespaces)?;
+    let included = namespaces
+        .iter()
+        .map(|namespace| namespace.name.clone())
+        .filter(|name| filters.namespaces.includes(name))
+        .collect();
+    let plan = plan::plan(&catalog, &filters, included);
+    let (cluster_uid, version, nodes) =
+        futures::try_join!(cluster.uid(), cluster.version(), cluster.node_hostnames())
+            .map_err(Error::Cluster)?;
+    Ok(Ready { cluster_uid, version, catalog, filters, spec, plan, nodes, replaces })
+}
+
+async fn check_free(context: &Context, request: &Request) -> Result<bool, Error> {
+    let name = request.name.clone();
+    match context.store.backup(&name).await.map_err(Error::Location)? {
+        None => Ok(false),
+        Some(BackupState::Incomplete(_)) if request.replace_incomplete => Ok(true),
+        Some(BackupState::Incomplete(attempt)) => {
+            Err(Error::Incomplete { name, started: attempt.map(|attempt| attempt.start_timestamp) })
+        }
+        Some(BackupState::Deleting) => Err(Error::Deleting { name }),
+        Some(BackupState::Committed(_) | BackupState::Invalid(_)) => {
+            Err(Error::NameInUse { name, location: context.store.url().to_owned() })
+        }
+    }
+}
+
+async fn namespaces(context: &Context, catalog: &Catalog) -> Result<Vec<Meta>, Error> {
+    let Some(kind) = namespace_kind(catalog) else { return Ok(Vec::new()) };
+    let mut pages = context.cluster.list(kind, &ListScope::default());
+    let mut found = Vec::new();
+    while let Some(page) = pages.try_next().await.map_err(Error::Cluster)? {
+        found.extend(page.items.into_iter().map(|listed| listed.meta));
+    }
+    Ok(found)
+}
+
+pub(super) fn namespace_kind(catalog: &Catalog) -> Option<&Kind> {
+    catalog.get(&GroupResource::core("namespaces"))
+}
+
+/// A namespace with the exclude label is left out; Velero shows it in the spec, and so do we.
+fn without_excluded(mut spec: BackupSpec, namespaces: &[Meta]) -> BackupSpec {
+    let labelled = namespaces.iter().filter(|namespace| namespace.has_label(EXCLUDE_LABEL, "true"));
+    spec.excluded_namespaces.extend(labelled.map(|namespace| namespace.name.clone()));
+    if spec.included_namespaces.is_empty() {
+        spec.included_namespaces.push("*".to_owned());
+    }
+    spec
+}
+
+fn filters(
+    spec: &BackupSpec,
+    selector: Option<Selector>,
+    catalog: &Catalog,
+) -> Result<Filters, Error> {
+    Ok(Filters {
+        namespaces: NamespaceFilter::new(&spec.included_namespaces, &spec.excluded_namespaces)?,
+        resources: ResourceFilter::resolve(
+            &spec.included_resources,
+            &spec.excluded_resources,
+            catalog,
+        )?,
+        include_cluster_resources: spec.include_cluster_resources,
+        selector,
+    })
+}
+
+fn check_namespaces(
+    spec: &BackupSpec,
+    filter: &NamespaceFilter,
+    namespaces: &[Meta],
+) -> Result<(), Error> {
+    let exists = |name: &str| namespaces.iter().any(|namespace| namespace.name == name);
+    let excluded = |name: &&str| spec.excluded_namespaces.iter().any(|e| e == name);
+    for name in filter.literals().filter(|name| !excluded(name)) {
+        if !exists(name) {
+            let known = namespaces.iter().map(|namespace| namespace.name.as_str());
+            let similar = closest(name, known).map(ToOwned::to_owned);
+            return Err(Error::UnknownNamespace { name: name.to_owned(), similar });
+        }
+    }
+    Ok(())
+}

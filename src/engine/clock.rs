@@ -1,0 +1,32 @@
+//! The time of day, passed in, so that a test can fix it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Tells the time.
+#[derive(Clone, Copy, Debug)]
+pub enum Clock {
+    /// The machine's clock.
+    System,
+    /// Always the same time.
+    Fixed(Timestamp),
+}
+
+impl Clock {
+    /// The time now, in whole seconds, as Kubernetes writes it.
+    pub fn now(self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+        let now = match self {
+            Self::System => Timestamp::now(),
+            Self::Fixed(time) => time,
+        };
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+}
+
+/// Waits before something is looked at again.
+#[expect(clippy::disallowed_methods, reason = "the one place that sleeps")]
+pub async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}

@@ -1,0 +1,58 @@
+use bowline_api::GroupResource;
+use serde_json::json;
+
+use super::super::client::Cluster;
+use super::super::error::Error;
+use super::super::fake::Reply;
+use super::super::identity::Version;
+
+#[tokio::test]
+async fn a_cluster_is_known_by_the_uid_of_kube_system() {
+    let namespace = json!({"metadata": {"uid": "4b825dc6"}});
+    let (cluster, log) = Cluster::scripted(vec![Reply::json(200, &namespace)]);
+    assert_eq!(cluster.uid().await.unwrap(), "4b825dc6");
+    assert_eq!(super::lines(&log), ["GET /api/v1/namespaces/kube-system"]);
+
+    let (cluster, _) = Cluster::scripted(vec![Reply::json(200, &json!({}))]);
+    assert!(matches!(cluster.uid().await, Err(Error::Decode { .. })));
+}
+
+#[tokio::test]
+async fn a_version_may_carry_a_plus() {
+    let info = json!({"major": "1", "minor": "35+", "gitVersion": "v1.35.4-eks-1"});
+    let (cluster, _) = Cluster::scripted(vec![Reply::json(200, &info)]);
+    let git_version = "v1.35.4-eks-1".to_owned();
+    assert_eq!(cluster.version().await.unwrap(), Version { major: 1, minor: 35, git_version });
+}
+
+#[tokio::test]
+async fn nodes_are_known_by_their_host_names() {
+    let nodes = json!({"items": [
+        {"metadata": {"name": "n1", "labels": {"kubernetes.io/hostname": "b"}}},
+        {"metadata": {"name": "n2", "labels": {"kubernetes.io/hostname": "a"}}},
+        {"metadata": {"name": "n3", "labels": null}},
+    ]});
+    let (cluster, _) = Cluster::scripted(vec![Reply::json(200, &nodes)]);
+    let names: Vec<_> = cluster.node_hostnames().await.unwrap().into_iter().collect();
+    assert_eq!(names, ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rights_are_asked_for_and_the_question_may_be_repeated() {
+    let yes = Reply::json(201, &json!({"status": {"allowed": true}}));
+    let (cluster, log) = Cluster::scripted(vec![Reply::Lost, yes]);
+    let exec = GroupResource::core("pods/exec");
+    assert!(cluster.can_i("create", &exec, Some("shop")).await.unwrap());
+    let asked = &super::requests(&log)[1].body["spec"]["resourceAttributes"];
+    let expected = json!({"verb": "create", "group": "", "resource": "pods", "subresource": "exec", "namespace": "shop"});
+    assert_eq!(asked, &expected);
+}
+
+#[tokio::test]
+async fn what_is_not_allowed_is_a_no() {
+    for reply in [json!({"status": {"allowed": false}}), json!({})] {
+        let (cluster, _) = Cluster::scripted(vec![Reply::json(201, &reply)]);
+        let apps = GroupResource::new("apps", "deployments");
+        assert!(!cluster.can_i("list", &apps, None).await.unwrap());
+    }
+}

@@ -1,0 +1,131 @@
+//! The snapshotters that are at hand, and the patience that all of them need.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bowline_api::{
+    Snapshot, SnapshotRequest, SnapshotterError, Volume, VolumeRequest, VolumeSnapshotter,
+};
+use serde_json::Value;
+
+use crate::engine::clock::pause;
+
+/// The snapshotters that are at hand.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshotters(Vec<Arc<dyn VolumeSnapshotter>>);
+
+impl Snapshotters {
+    /// These snapshotters, in order of preference.
+    pub fn new(snapshotters: Vec<Arc<dyn VolumeSnapshotter>>) -> Self {
+        let patient = |it| Arc::new(Patient(it)) as Arc<dyn VolumeSnapshotter>;
+        Self(snapshotters.into_iter().map(patient).collect())
+    }
+
+    /// The one that handles a persistent volume.
+    pub fn of_volume(&self, persistent_volume: &Value) -> Option<&dyn VolumeSnapshotter> {
+        self.iter().find(|snapshotter| snapshotter.handles(persistent_volume))
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn VolumeSnapshotter> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    /// Their names, for messages.
+    pub fn names(&self) -> String {
+        self.iter().map(VolumeSnapshotter::provider).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// How long to wait before each further attempt.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
+
+/// A snapshotter that is asked again where it could not be reached.
+///
+/// Every call may be repeated, since creations carry a token. Without this, one lost reply in the
+/// hours that a snapshot takes would cost it.
+#[derive(Debug)]
+struct Patient(Arc<dyn VolumeSnapshotter>);
+
+async fn patiently<T, F>(ask: impl Fn() -> F + Send) -> Result<T, SnapshotterError>
+where
+    F: Future<Output = Result<T, SnapshotterError>> + Send,
+    T: Send,
+{
+    for wait in PAUSES {
+        match ask().await {
+            Err(SnapshotterError::Failed { .. }) => pause(wait).await,
+            settled => return settled,
+        }
+    }
+    ask().await
+}
+
+#[async_trait]
+impl VolumeSnapshotter for Patient {
+    fn provider(&self) -> &'static str {
+        self.0.provider()
+    }
+
+    fn handles(&self, persistent_volume: &Value) -> bool {
+        self.0.handles(persistent_volume)
+    }
+
+    fn volume_id(
+        &self,
+        persistent_volume: &Value,
+        nodes: &BTreeSet<String>,
+    ) -> Result<String, SnapshotterError> {
+        self.0.volume_id(persistent_volume, nodes)
+    }
+
+    fn set_volume_id(
+        &self,
+        persistent_volume: &mut Value,
+        volume_id: &str,
+    ) -> Result<(), SnapshotterError> {
+        self.0.set_volume_id(persistent_volume, volume_id)
+    }
+
+    async fn create_snapshot(
+        &self,
+        request: &SnapshotRequest,
+    ) -> Result<Snapshot, SnapshotterError> {
+        patiently(|| self.0.create_snapshot(request)).await
+    }
+
+    async fn snapshot(&self, id: &str) -> Result<Snapshot, SnapshotterError> {
+        patiently(|| self.0.snapshot(id)).await
+    }
+
+    async fn snapshots_tagged(
+        &self,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<Snapshot>, SnapshotterError> {
+        patiently(|| self.0.snapshots_tagged(key, value)).await
+    }
+
+    async fn delete_snapshot(&self, id: &str) -> Result<(), SnapshotterError> {
+        patiently(|| self.0.delete_snapshot(id)).await
+    }
+
+    async fn create_volume(&self, request: &VolumeRequest) -> Result<Volume, SnapshotterError> {
+        patiently(|| self.0.create_volume(request)).await
+    }
+
+    async fn volume(&self, id: &str) -> Result<Volume, SnapshotterError> {
+        patiently(|| self.0.volume(id)).await
+    }
+
+    async fn delete_volume(&self, id: &str) -> Result<(), SnapshotterError> {
+        patiently(|| self.0.delete_volume(id)).await
+    }
+}

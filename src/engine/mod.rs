@@ -1,0 +1,14 @@
+//! The engine: all that bowline does, without a terminal, an environment or a home directory.
+
+pub mod archive;
+pub mod backup;
+pub mod clock;
+pub mod cluster;
+pub mod context;
+pub mod event;
+pub mod journal;
+pub mod model;
+pub mod report;
+pub mod restore;
+pub mod run;
+pub mod store;

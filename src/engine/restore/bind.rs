@@ -1,0 +1,106 @@
+//! Waits until a claim is Bound to the very volume that was made for it.
+
+use std::time::Duration;
+
+use bowline_api::ItemId;
+use serde_json::{Value, json};
+
+use super::claims::claims;
+use super::execute::Execution;
+use super::volumes::Failure;
+use crate::engine::cluster::Object;
+use crate::engine::model::Kind;
+use crate::engine::model::kinds::Step;
+use crate::engine::report::{Problem, chain};
+
+/// How long a claim is left alone before it is nudged.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is nudged, and after that given up.
+const NUDGES: u32 = 30;
+/// How long each nudge has to work.
+const AFTER_NUDGE: Duration = Duration::from_secs(3);
+/// The annotation whose change makes the volume controller look again.
+pub(super) const NUDGE_ANNOTATION: &str = "bowline.io/nudge";
+
+/// What a claim is found to be.
+enum Found {
+    Bound,
+    Elsewhere(String),
+}
+
+/// Waits until the claim exists, and is Bound to the volume of this name.
+///
+/// Claim and volume that name each other are often bound only at the controller's next resync: its
+/// two workers get in each other's way and the loser is not queued again. A changed annotation makes
+/// it look again at once.
+pub(super) async fn bound(
+    execution: &Execution<'_>,
+    claim: &ItemId,
+    volume: &str,
+) -> Result<(), Failure> {
+    claims_are_made(execution).await;
+    let Some(kind) = execution.ready.catalog.get(&claims()) else { return Ok(()) };
+    for nudge in 0..=NUDGES {
+        let patience = if nudge == 0 { PATIENCE } else { AFTER_NUDGE };
+        match look(execution, kind, claim, volume, patience).await? {
+            Some(Found::Bound) => return Ok(()),
+            Some(Found::Elsewhere(message)) => {
+                return Err(Failure::Claim(Box::new(Problem::of_item(claim, "bind", message))));
+            }
+            None => push(execution, kind, claim, nudge).await?,
+        }
+    }
+    let waited = PATIENCE + AFTER_NUDGE * NUDGES;
+    let message = format!("not Bound to {volume} within {} s", waited.as_secs());
+    Err(Failure::Claim(Box::new(Problem::of_item(claim, "bind", message))))
+}
+
+async fn claims_are_made(execution: &Execution<'_>) {
+    let mut done = execution.done.subscribe();
+    // An error means that the steps broke off, and this future is dropped with them.
+    drop(done.wait_for(|step| step.is_some_and(|step| step >= Step::Claims)).await);
+}
+
+async fn look(
+    execution: &Execution<'_>,
+    kind: &Kind,
+    claim: &ItemId,
+    volume: &str,
+    patience: Duration,
+) -> Result<Option<Found>, Failure> {
+    let (cluster, namespace) = (&execution.context.cluster, claim.namespace.as_deref());
+    let judge = |object: Option<&Object>| judge(object?, volume);
+    match cluster.wait_for(kind, namespace, &claim.name, patience, judge).await {
+        Ok(found) => Ok(found),
+        // Whether the server comes back is for the next request to find out, which is patient.
+        Err(error) if error.is_passing() => Ok(None),
+        Err(error) => Err(Failure::Claim(Box::new(Problem::of_item(claim, "bind", chain(&error))))),
+    }
+}
+
+fn judge(claim: &Object, volume: &str) -> Option<Found> {
+    let text = |part: &str, key: &str| claim.get(part)?.get(key)?.as_str();
+    match (text("status", "phase"), text("spec", "volumeName")) {
+        (Some("Bound"), Some(name)) if name == volume => Some(Found::Bound),
+        (_, Some(name)) if !name.is_empty() && name != volume => {
+            Some(Found::Elsewhere(format!("it asks for volume {name}, not for {volume}")))
+        }
+        (Some("Lost"), _) => Some(Found::Elsewhere(format!("its volume {volume} is lost"))),
+        _ => None,
+    }
+}
+
+/// Changes an annotation; that this is refused (the claim was just changed) does not matter.
+async fn push(
+    execution: &Execution<'_>,
+    kind: &Kind,
+    claim: &ItemId,
+    nudge: u32,
+) -> Result<(), Failure> {
+    let patch: Value = json!({"metadata": {"annotations": {NUDGE_ANNOTATION: nudge.to_string()}}});
+    let namespace = claim.namespace.as_deref();
+    match execution.context.cluster.merge_patch(kind, namespace, &claim.name, &patch).await {
+        Err(error) if error.is_unreachable() => Err(Failure::Run(error.into())),
+        _ => Ok(()),
+    }
+}

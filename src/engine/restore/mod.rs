@@ -1,0 +1,40 @@
+//! Bringing a backup back: one file per stage, in the order of the pipeline.
+//!
+//! open -> select -> plan (claims, existing objects, children) -> execute (steps, and volumes
+//! meanwhile) -> readiness -> records.
+
+mod accounts;
+mod actions;
+mod apply;
+mod bind;
+mod children;
+mod claims;
+mod classify;
+mod compare;
+mod create;
+mod document;
+mod error;
+mod execute;
+mod existing;
+mod insignificant;
+mod jobs;
+mod open;
+mod owners;
+mod plan;
+mod preflight;
+mod preparation;
+mod prepare;
+mod readiness;
+mod records;
+mod registrations;
+#[cfg(test)]
+mod samples;
+mod select;
+mod volumes;
+
+pub use create::{create, dry_run};
+pub use document::{PlanDocument, PlannedItem};
+pub use error::{Cause, Error};
+pub use plan::Verdict;
+pub use preflight::Request;
+use preparation::Preparation;

@@ -1,0 +1,276 @@
+//! Waits until what was made is ready, and tells what is not.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use bowline_api::{GroupResource, ItemId};
+use futures::TryStreamExt as _;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::error::Cause;
+use super::execute::{Execution, Outcome};
+use super::plan::kind_of;
+use super::select;
+use crate::engine::clock::pause;
+use crate::engine::cluster::{ListScope, Listed, Object};
+use crate::engine::model::Kind;
+use crate::engine::model::kinds;
+use crate::engine::report::{Problem, VolumeReport};
+
+/// How often what is not ready is looked at.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// A workload that is awaited.
+struct Awaited {
+    id: ItemId,
+    kind: Kind,
+    /// Pods of it that can't come up, because their claim has no volume.
+    lost: u64,
+    /// What is missing; none once it is ready.
+    missing: Option<String>,
+}
+
+/// Waits for every workload that this restore made; those not ready in time are errors.
+pub(super) async fn await_workloads(
+    execution: &Execution<'_>,
+    volumes: &[VolumeReport],
+) -> Result<(), Cause> {
+    let mut awaited = awaited(execution, volumes)?;
+    let timeout = execution.request.ready_timeout;
+    if timeout.is_zero() {
+        report_unawaited(execution, awaited.len());
+        return Ok(());
+    }
+    execution.journal.expect(awaited.len() as u64);
+    let started = Instant::now();
+    loop {
+        look(execution, &mut awaited).await?;
+        let ready = awaited.extract_if(.., |workload| workload.missing.is_none());
+        ready.for_each(|workload| execution.journal.item(&workload.id));
+        if awaited.is_empty() || started.elapsed() >= timeout {
+            break;
+        }
+        pause(INTERVAL).await;
+    }
+    for workload in awaited {
+        let missing = workload.missing.unwrap_or_default();
+        let message = format!("not ready within {} s: {missing}", timeout.as_secs());
+        execution.journal.error(Problem::of_item(&workload.id, "await", message));
+    }
+    Ok(())
+}
+
+fn report_unawaited(execution: &Execution<'_>, count: usize) {
+    if count > 0 {
+        let message = format!("readiness of {count} workloads was not awaited (--ready-timeout=0)");
+        execution.journal.warn(Problem::of_run("await", message));
+    }
+}
+
+fn awaited(execution: &Execution<'_>, volumes: &[VolumeReport]) -> Result<Vec<Awaited>, Cause> {
+    let lost = lost_claims(execution, volumes);
+    let outcomes = execution.outcomes();
+    let mut awaited = Vec::new();
+    for (index, row) in execution.plan.rows.iter().enumerate() {
+        let made = outcomes.get(&index) == Some(&Outcome::Created) || row.ours;
+        if !made || !kinds::awaits_readiness(row.entry.resource()) {
+            continue;
+        }
+        let Some(kind) = kind_of(&execution.ready.catalog, &row.entry) else { continue };
+        let id = execution.plan.preparation.target(&row.entry.id());
+        let (_, object) = select::read(execution.ready, row.entry)?;
+        if let Some(missing) = missing(&object, 0) {
+            let message = format!("was not ready when it was backed up ({missing}); not awaited");
+            execution.journal.warn(Problem::of_item(&id, "await", message));
+            continue;
+        }
+        let lost = pods_without_claim(&id, &object, &lost);
+        if lost > 0 {
+            let message = format!("{lost} of its pods wait for a claim that has no volume");
+            execution.journal.error(Problem::of_item(&id, "await", message));
+        }
+        awaited.push(Awaited { id, kind: kind.into_owned(), lost, missing: Some(String::new()) });
+    }
+    Ok(awaited)
+}
+
+/// Claims, by namespace and name, that will have no volume.
+fn lost_claims(execution: &Execution<'_>, volumes: &[VolumeReport]) -> BTreeSet<(String, String)> {
+    let failed = volumes.iter().filter(|volume| volume.state == "failed");
+    let failed = failed.map(|volume| (volume.namespace.clone(), volume.claim.clone()));
+    let refused = execution.plan.rows.iter().filter(|row| {
+        row.verdict == super::plan::Verdict::Refuse
+            && *row.entry.resource() == super::claims::claims()
+    });
+    let refused = refused.map(|row| {
+        let id = execution.target(row);
+        (id.namespace.unwrap_or_default(), id.name)
+    });
+    failed.chain(refused).collect()
+}
+
+/// How many pods of a workload wait for a claim without a volume.
+///
+/// Those of a `StatefulSet` come up one after the other unless it says otherwise: behind the first
+/// that cannot, none does.
+fn pods_without_claim(
+    id: &ItemId,
+    workload: &Map<String, Value>,
+    lost: &BTreeSet<(String, String)>,
+) -> u64 {
+    let namespace = id.namespace.clone().unwrap_or_default();
+    let is_lost = |claim: String| lost.contains(&(namespace.clone(), claim));
+    let spec = workload.get("spec").cloned().unwrap_or_default();
+    let template = spec.get("template").and_then(|template| template.get("spec")).unwrap_or(&spec);
+    let volumes = template.get("volumes").and_then(Value::as_array).into_iter().flatten();
+    let claim = |volume: &Value| {
+        Some(volume.get("persistentVolumeClaim")?.get("claimName")?.as_str()?.to_owned())
+    };
+    let replicas = spec.get("replicas").and_then(Value::as_u64).unwrap_or(1);
+    if volumes.filter_map(claim).any(is_lost) {
+        return replicas;
+    }
+    let first = spec.pointer("/ordinals/start").and_then(Value::as_u64).unwrap_or(0);
+    let templates: Vec<&str> = spec
+        .get("volumeClaimTemplates")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|template| template.pointer("/metadata/name")?.as_str())
+        .collect();
+    let cannot = |ordinal: &u64| {
+        templates.iter().any(|template| is_lost(format!("{template}-{}-{ordinal}", id.name)))
+    };
+    let mut ordinals = first..first + replicas;
+    if spec.get("podManagementPolicy") == Some(&Value::from("Parallel")) {
+        ordinals.filter(cannot).count() as u64
+    } else {
+        ordinals.find(cannot).map_or(0, |ordinal| first + replicas - ordinal)
+    }
+}
+
+/// Looks at all workloads, with one list for each kind and namespace.
+async fn look(execution: &Execution<'_>, awaited: &mut [Awaited]) -> Result<(), Cause> {
+    let mut groups: HashMap<(GroupResource, Option<String>), Vec<&mut Awaited>> = HashMap::new();
+    for workload in awaited {
+        let key = (workload.id.resource.clone(), workload.id.namespace.clone());
+        groups.entry(key).or_default().push(workload);
+    }
+    for ((_, namespace), mut group) in groups {
+        let kind = group[0].kind.clone();
+        let scope = ListScope { namespace, label_selector: None };
+        let mut live: HashMap<String, Object> = HashMap::new();
+        let mut pages = execution.context.cluster.list(&kind, &scope);
+        while let Some(page) = pages.try_next().await? {
+            let wanted = |listed: &&Listed| group.iter().any(|w| w.id.name == listed.meta.name);
+            live.extend(page.items.iter().filter(wanted).filter_map(|listed| {
+                Some((listed.meta.name.clone(), serde_json::from_slice(&listed.json).ok()?))
+            }));
+        }
+        for workload in &mut group {
+            workload.missing = match live.get(&workload.id.name) {
+                Some(object) => missing(object, workload.lost),
+                None => Some("it is gone".to_owned()),
+            };
+        }
+    }
+    Ok(())
+}
+
+/// What a workload lacks to be ready, where `lost` of its pods cannot be.
+fn missing(object: &Map<String, Value>, lost: u64) -> Option<String> {
+    let number = |pointer: &str| Value::pointer(&Value::Object(object.clone()), pointer)?.as_u64();
+    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
+    if kind == "Pod" {
+        return pod_missing(object);
+    }
+    let observed = number("/status/observedGeneration");
+    if observed.is_some_and(|observed| Some(observed) < number("/metadata/generation")) {
+        return Some("its controller has not looked at it yet".to_owned());
+    }
+    let (wanted, ready) = if kind == "DaemonSet" {
+        (number("/status/desiredNumberScheduled"), number("/status/numberReady"))
+    } else {
+        (number("/spec/replicas").or(Some(1)), number("/status/readyReplicas"))
+    };
+    if kind == "DaemonSet" && observed.is_none() {
+        return Some("its controller has not looked at it yet".to_owned());
+    }
+    let wanted = wanted.unwrap_or(0).saturating_sub(lost);
+    let ready = ready.unwrap_or(0);
+    (ready < wanted).then(|| format!("{ready} of {wanted} pods are ready"))
+}
+
+fn pod_missing(pod: &Map<String, Value>) -> Option<String> {
+    let status = pod.get("status")?;
+    let phase = status.get("phase").and_then(Value::as_str).unwrap_or("Pending");
+    let ready = status.get("conditions").and_then(Value::as_array).is_some_and(|conditions| {
+        conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
+    });
+    (!ready && phase != "Succeeded").then(|| format!("it is {phase}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(value: &Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap()
+    }
+
+    fn stateful_set(policy: &str) -> Map<String, Value> {
+        object(
+            &json!({"kind": "StatefulSet", "spec": {"replicas": 3, "podManagementPolicy": policy,
+            "template": {"spec": {}},
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}}]}}),
+        )
+    }
+
+    fn lost(claim: &str) -> BTreeSet<(String, String)> {
+        BTreeSet::from([("shop".to_owned(), claim.to_owned())])
+    }
+
+    fn id(resource: &str, name: &str) -> ItemId {
+        ItemId::namespaced(resource.parse().unwrap(), "shop", name)
+    }
+
+    #[test]
+    fn behind_a_pod_without_its_claim_no_other_comes_up_unless_all_start_at_once() {
+        let id = id("statefulsets.apps", "db");
+        assert_eq!(pods_without_claim(&id, &stateful_set("OrderedReady"), &lost("data-db-1")), 2);
+        assert_eq!(pods_without_claim(&id, &stateful_set("Parallel"), &lost("data-db-1")), 1);
+        assert_eq!(pods_without_claim(&id, &stateful_set("Parallel"), &lost("data-other-1")), 0);
+    }
+
+    #[test]
+    fn a_deployment_whose_claim_has_no_volume_has_no_pods() {
+        let deployment = object(&json!({"kind": "Deployment", "spec": {"replicas": 2, "template":
+            {"spec": {"volumes": [{"persistentVolumeClaim": {"claimName": "files"}}]}}}}));
+        assert_eq!(
+            pods_without_claim(&id("deployments.apps", "web"), &deployment, &lost("files")),
+            2
+        );
+    }
+
+    #[test]
+    fn a_workload_is_ready_when_its_pods_are_and_its_controller_has_seen_it() {
+        let set = |generation: u64, ready: u64| {
+            object(&json!({"kind": "StatefulSet", "metadata": {"generation": generation},
+                "spec": {"replicas": 3},
+                "status": {"observedGeneration": 1, "readyReplicas": ready}}))
+        };
+        assert_eq!(missing(&set(1, 3), 0), None);
+        assert!(missing(&set(2, 3), 0).is_some());
+        assert!(missing(&set(1, 2), 0).is_some());
+        assert_eq!(missing(&set(1, 2), 1), None);
+    }
+
+    #[test]
+    fn a_daemon_set_that_nobody_looked_at_is_not_ready() {
+        let fresh = object(&json!({"kind": "DaemonSet", "status": {"desiredNumberScheduled": 0}}));
+        assert!(missing(&fresh, 0).is_some());
+    }
+}

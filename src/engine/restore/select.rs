@@ -1,0 +1,136 @@
+//! Which objects of the archive are meant: by the filters, and because another one needs them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bowline_api::{GroupResource, ItemId};
+use serde_json::{Map, Value};
+
+use super::error::{Cause, Error};
+use super::preflight::Ready;
+use crate::engine::archive::Entry;
+use crate::engine::model::relations::{
+    Relation, binding_names_account, definition_of, has_relations, namespace_of, relations,
+};
+use crate::engine::model::{Kind, Meta};
+
+/// An object that is meant.
+#[derive(Debug)]
+pub(super) struct Selected<'a> {
+    pub entry: Entry<'a>,
+    pub meta: Meta,
+}
+
+/// Reads one object and its metadata.
+pub(super) fn read(ready: &Ready, entry: Entry<'_>) -> Result<(Meta, Map<String, Value>), Cause> {
+    let json = ready.opened.contents.read(entry)?;
+    // The reader has checked that it is an object of this name.
+    let object: Map<String, Value> = serde_json::from_slice(&json).unwrap_or_default();
+    let meta = object.get("metadata").cloned().unwrap_or_default();
+    Ok((serde_json::from_value(meta).unwrap_or_default(), object))
+}
+
+/// Selects objects, in the archive's order.
+pub(super) fn select(ready: &Ready) -> Result<Vec<Selected<'_>>, Error> {
+    let mut selection = Selection { ready, chosen: BTreeMap::new(), accounts: BTreeSet::new() };
+    selection.run().map_err(|cause| damaged(ready, cause))?;
+    Ok(selection.chosen.into_values().collect())
+}
+
+pub(super) fn damaged(ready: &Ready, cause: Cause) -> Error {
+    let name = ready.opened.backup.metadata.name.clone();
+    match cause {
+        Cause::Archive(source) => Error::ArchiveDamaged { name, source },
+        other => Error::Broken { name, source: Box::new(other) },
+    }
+}
+
+struct Selection<'a> {
+    ready: &'a Ready,
+    chosen: BTreeMap<ItemId, Selected<'a>>,
+    accounts: BTreeSet<(String, String)>,
+}
+
+impl<'a> Selection<'a> {
+    fn run(&mut self) -> Result<(), Cause> {
+        let mut needed = Vec::new();
+        for entry in self.ready.opened.contents.entries().filter(Entry::preferred) {
+            let (meta, object) = read(self.ready, entry)?;
+            if self.included(&entry, &meta) {
+                self.choose(entry, meta, &object, &mut needed);
+            }
+        }
+        self.choose_bindings(&mut needed)?;
+        while let Some(id) = needed.pop() {
+            self.choose_needed(&id, &mut needed)?;
+        }
+        Ok(())
+    }
+
+    fn included(&self, entry: &Entry<'_>, meta: &Meta) -> bool {
+        let kind = self.ready.known.get(entry.resource());
+        kind.is_some_and(|kind| self.ready.filters.includes_item(kind, meta))
+    }
+
+    fn choose(
+        &mut self,
+        entry: Entry<'a>,
+        meta: Meta,
+        object: &Map<String, Value>,
+        needed: &mut Vec<ItemId>,
+    ) {
+        let id = entry.id();
+        needed.extend(namespace_of(&id));
+        if id.resource.group.contains('.') {
+            needed.push(definition_of(&id.resource));
+        }
+        let relations =
+            if has_relations(&id.resource) { relations(&id, object) } else { Vec::new() };
+        for relation in relations {
+            match relation {
+                Relation::Item(id) => needed.push(id),
+                Relation::BindingsOf { namespace, account } => {
+                    self.accounts.insert((namespace, account));
+                }
+            }
+        }
+        self.chosen.insert(id, Selected { entry, meta });
+    }
+
+    /// Chooses the cluster role bindings of accounts that were chosen.
+    fn choose_bindings(&mut self, needed: &mut Vec<ItemId>) -> Result<(), Cause> {
+        let resource = GroupResource::new("rbac.authorization.k8s.io", "clusterrolebindings");
+        for entry in self.ready.opened.contents.entries().filter(Entry::preferred) {
+            if *entry.resource() != resource || self.chosen.contains_key(&entry.id()) {
+                continue;
+            }
+            let (_, binding) = read(self.ready, entry)?;
+            let names = |(namespace, account): &(String, String)| {
+                binding_names_account(&binding, namespace, account)
+            };
+            if self.accounts.iter().any(names) {
+                needed.push(entry.id());
+            }
+        }
+        Ok(())
+    }
+
+    fn choose_needed(&mut self, id: &ItemId, needed: &mut Vec<ItemId>) -> Result<(), Cause> {
+        if self.chosen.contains_key(id) || !self.allowed(id) {
+            return Ok(());
+        }
+        if let Some(entry) = self.ready.opened.contents.find(id) {
+            let (meta, object) = read(self.ready, entry)?;
+            self.choose(entry, meta, &object, needed);
+        }
+        Ok(())
+    }
+
+    /// A persistent volume comes with its claim unless its kind was excluded by name.
+    fn allowed(&self, id: &ItemId) -> bool {
+        let filters = &self.ready.filters;
+        let volume = id.resource == GroupResource::core("persistentvolumes");
+        let allowed = |kind: &Kind| filters.allows_related(kind, id.namespace.as_deref());
+        self.ready.known.get(&id.resource).is_some_and(allowed)
+            || (volume && !filters.resources.is_excluded(&id.resource))
+    }
+}

@@ -1,0 +1,51 @@
+//! The engine: one method per operation.
+
+use super::backup;
+use super::context::Context;
+use super::report::{BackupReport, RestoreReport};
+use super::restore;
+
+/// All that bowline does, over what it works with.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    context: Context,
+}
+
+impl Engine {
+    /// An engine over a cluster, a location and their plugins.
+    pub fn new(context: Context) -> Self {
+        Self { context }
+    }
+
+    /// Decides what a backup would hold; writes nothing.
+    pub async fn plan_backup(
+        &self,
+        request: &backup::Request,
+    ) -> Result<backup::Plan, backup::Error> {
+        backup::plan(&self.context, request).await
+    }
+
+    /// Makes a backup.
+    pub async fn create_backup(
+        &self,
+        request: &backup::Request,
+    ) -> Result<BackupReport, backup::Error> {
+        backup::create(&self.context, request).await
+    }
+
+    /// Decides what a restore would do; changes nothing.
+    pub async fn plan_restore(
+        &self,
+        request: &restore::Request,
+    ) -> Result<restore::PlanDocument, restore::Error> {
+        restore::dry_run(&self.context, request).await
+    }
+
+    /// Restores a backup.
+    pub async fn create_restore(
+        &self,
+        request: &restore::Request,
+    ) -> Result<RestoreReport, restore::Error> {
+        restore::create(&self.context, request).await
+    }
+}

@@ -1,0 +1,167 @@
+//! The names of all keys in a bucket. The only place that knows them.
+//!
+//! Velero allows no other directories at the root than `backups`, `restores`, `restic`, `metadata`,
+//! `plugins` and `kopia`.
+
+use crate::engine::model::names;
+
+/// The directory of all backups.
+pub(super) const BACKUPS: &str = "backups/";
+/// The directory of all restores.
+pub(super) const RESTORES: &str = "restores/";
+/// The directory of what is being deleted.
+const DELETING: &str = "metadata/bowline/deleting/";
+
+/// Checks that a name can be a directory of the bucket: a DNS subdomain, as Kubernetes has it.
+pub fn check_name(name: &str) -> Result<(), names::Invalid> {
+    names::check_backup(name)
+}
+
+/// The keys of one backup.
+#[derive(Clone, Copy, Debug)]
+pub struct BackupKeys<'a>(pub &'a str);
+
+impl BackupKeys<'_> {
+    /// What all its keys start with.
+    pub fn prefix(self) -> String {
+        format!("{BACKUPS}{}/", self.0)
+    }
+
+    /// The document that makes it a backup; written last.
+    pub fn metadata(self) -> String {
+        self.file("velero-backup.json")
+    }
+
+    /// The record of the attempt; written first.
+    pub fn attempt(self) -> String {
+        self.file("bowline-attempt.json")
+    }
+
+    /// The archive of objects.
+    pub fn archive(self) -> String {
+        self.named(".tar.gz")
+    }
+
+    /// Where each object lies in the archive.
+    pub fn index(self) -> String {
+        self.file("bowline-index.json.gz")
+    }
+
+    /// The digests of all files.
+    pub fn digests(self) -> String {
+        self.file("bowline-digests.json")
+    }
+
+    /// The log.
+    pub fn logs(self) -> String {
+        self.named("-logs.gz")
+    }
+
+    /// Warnings and errors.
+    pub fn results(self) -> String {
+        self.named("-results.gz")
+    }
+
+    /// The names of all objects by kind.
+    pub fn resource_list(self) -> String {
+        self.named("-resource-list.json.gz")
+    }
+
+    /// The snapshots that providers were asked for.
+    pub fn volume_snapshots(self) -> String {
+        self.named("-volumesnapshots.json.gz")
+    }
+
+    /// What became of each volume.
+    pub fn volume_info(self) -> String {
+        self.named("-volumeinfo.json.gz")
+    }
+
+    /// Velero's file-system backups; we make none.
+    pub fn pod_volume_backups(self) -> String {
+        self.named("-podvolumebackups.json.gz")
+    }
+
+    /// Velero's asynchronous operations; we make none.
+    pub fn item_operations(self) -> String {
+        self.named("-itemoperations.json.gz")
+    }
+
+    /// The mark of a backup that is being deleted.
+    pub fn tombstone(self) -> String {
+        format!("{DELETING}{}.json", self.0)
+    }
+
+    fn file(self, file: &str) -> String {
+        format!("{BACKUPS}{}/{file}", self.0)
+    }
+
+    fn named(self, suffix: &str) -> String {
+        format!("{BACKUPS}{0}/{0}{suffix}", self.0)
+    }
+}
+
+/// The keys of one restore.
+#[derive(Clone, Copy, Debug)]
+pub struct RestoreKeys<'a>(pub &'a str);
+
+impl RestoreKeys<'_> {
+    /// What was asked; written before the first change to the cluster.
+    pub fn record(self) -> String {
+        self.file("bowline-restore.json")
+    }
+
+    /// What came of it; written last. Without it the restore was interrupted.
+    pub fn result(self) -> String {
+        self.file("bowline-result.json")
+    }
+
+    /// The log.
+    pub fn logs(self) -> String {
+        self.named("restore-", "-logs.gz")
+    }
+
+    /// Warnings and errors.
+    pub fn results(self) -> String {
+        self.named("restore-", "-results.gz")
+    }
+
+    /// The outcome of each object by kind.
+    pub fn resource_list(self) -> String {
+        self.named("restore-", "-resource-list.json.gz")
+    }
+
+    /// Velero's asynchronous operations; we make none.
+    pub fn item_operations(self) -> String {
+        self.named("restore-", "-itemoperations.json.gz")
+    }
+
+    /// What became of each volume.
+    pub fn volume_info(self) -> String {
+        self.named("", "-volumeinfo.json.gz")
+    }
+
+    fn file(self, file: &str) -> String {
+        format!("{RESTORES}{}/{file}", self.0)
+    }
+
+    fn named(self, prefix: &str, suffix: &str) -> String {
+        format!("{RESTORES}{0}/{prefix}{0}{suffix}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_where_velero_looks_for_them() {
+        let backup = BackupKeys("nightly");
+        assert_eq!(backup.metadata(), "backups/nightly/velero-backup.json");
+        assert_eq!(backup.archive(), "backups/nightly/nightly.tar.gz");
+        assert_eq!(backup.results(), "backups/nightly/nightly-results.gz");
+        let restore = RestoreKeys("r1");
+        assert_eq!(restore.results(), "restores/r1/restore-r1-results.gz");
+        assert_eq!(restore.volume_info(), "restores/r1/r1-volumeinfo.json.gz");
+    }
+}

@@ -1,0 +1,482 @@
+//! The help of every command.
+
+use insta::assert_snapshot;
+
+use crate::site::Site;
+
+const GLOBAL: &str = "\nGlobal options:\n";
+
+/// The help of a command, without the global options if they are those of every command.
+async fn help(line: &str) -> String {
+    let site = Site::new();
+    let all = site.bowline.run(&["--help"]).await.unwrap().success();
+    let global = all.split_once(GLOBAL).unwrap().1.split_once("\nExamples:").unwrap().0;
+    let words: Vec<_> = line.split(' ').collect();
+    let text = site.bowline.run(&words).await.unwrap().success();
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let text = text.replace(&format!("{GLOBAL}{global}"), "\n(global options)\n");
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn the_whole_is_told_with_every_global_option_and_exit_code() {
+    let output = Site::new().bowline.run(&["help"]).await.unwrap().success();
+    assert_eq!(output, Site::new().bowline.run(&["--help"]).await.unwrap().success());
+    assert_snapshot!(output.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"), @r"
+    Back up Kubernetes applications and their volumes, and bring them back
+
+    Objects go as JSON into a tar.gz in object storage, data goes by snapshots of the volumes. A backup
+    that is Completed can be restored; a restore that is Completed has come up.
+
+    Usage: bowline [OPTIONS] <COMMAND>
+
+    Commands:
+      backup      Make and look at backups [alias: backups]
+      restore     Bring backups back, and look at what was brought back [alias: restores]
+      version     Print the version
+      completion  Print a script that completes commands and flags in your shell
+      help        Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Global options:
+          --kubeconfig <FILE>
+              The kubeconfig file (default: the files of $KUBECONFIG, else ~/.kube/config)
+
+          --kubecontext <NAME>
+              The context of the kubeconfig (default: its current one)
+
+              [alias: --context]
+
+          --storage-location <URL>
+              Where backups are kept, such as `file:///var/backups` (default: `$BOWLINE_LOCATION`, else
+              a directory of your own)
+
+              [alias: --location]
+
+          --request-timeout <DURATION>
+              How long the API server may take for a reply; what fails is tried again for twice as long
+
+              [default: 1m]
+
+          --log-level <LEVEL>
+              How much is logged to stderr (default: warn; with --quiet: error)
+
+              Possible values:
+              - error: Only what failed
+              - warn:  What is odd, too
+              - info:  What is done, too
+              - debug: How it is done, too
+              - trace: Everything, also of the libraries below
+
+      -q, --quiet
+              Print nothing but errors and data
+
+          --no-progress
+              Print plain lines instead of a progress bar
+
+    Examples:
+      bowline backup create nightly
+      bowline restore create --from-backup nightly --kubecontext west
+
+    Exit codes:
+      0    done
+      1    failed
+      2    wrong usage, nothing was tried
+      3    partly failed, the report lists the items
+      4    no such backup, restore, schedule or location
+      5    location or cluster unreachable or refused, nothing was written
+      6    verification failed
+      130  interrupted
+    ");
+}
+
+#[tokio::test]
+async fn groups_list_their_commands() {
+    assert_snapshot!(help("backup --help").await, @r"
+    Make and look at backups
+
+    Usage: bowline backup [OPTIONS] <COMMAND>
+
+    Commands:
+      create    Make a backup
+      get       List backups [alias: list]
+      describe  Show all that is known of a backup
+      help      Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+    (global options)
+
+    Examples:
+      bowline backup create nightly
+      bowline backup get
+    ");
+    assert_snapshot!(help("help restore").await, @r"
+    Bring backups back, and look at what was brought back
+
+    Usage: bowline restore [OPTIONS] <COMMAND>
+
+    Commands:
+      create    Bring a backup back
+      get       List restores [alias: list]
+      describe  Show all that is known of a restore
+      help      Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+    (global options)
+
+    Examples:
+      bowline restore create --from-backup nightly
+      bowline restore get
+    ");
+}
+
+#[tokio::test]
+async fn backup_commands_explain_themselves() {
+    assert_snapshot!(help("backup create --help").await, @r"
+    Make a backup
+
+    Writes the objects of the chosen namespaces to the storage location and takes a snapshot of the
+    volume behind every bound claim. Completed means that all of it can be restored.
+
+    Usage: bowline backup create [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>
+              The backup's name
+
+    Options:
+          --snapshot-volumes[=<BOOL>]
+              Take snapshots of volumes (default: true)
+
+              [possible values: true, false]
+
+          --labels <KEY=VALUE>
+              Labels of the backup
+
+          --ttl <DURATION>
+              How long it is kept, such as 720h; a Velero on the same bucket deletes it then (default:
+              for ever)
+
+          --replace-incomplete
+              Clear an unfinished backup of this name first
+
+          --dry-run
+              Show what would be listed; write nothing
+
+      -o, --output <FORMAT>
+              Print data in this form
+
+              Possible values:
+              - table: For people
+              - json:  One JSON document
+              - yaml:  One YAML document
+
+              [default: table]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Filters:
+          --include-namespaces <NAMESPACES>
+              Namespaces to take; globs such as `team-*` (default: all)
+
+          --exclude-namespaces <NAMESPACES>
+              Namespaces to leave out; globs
+
+          --include-resources <RESOURCES>
+              Resources to take, such as `deployments.apps`, `deploy` or `*.example.com` (default: all)
+
+          --exclude-resources <RESOURCES>
+              Resources to leave out
+
+          --include-cluster-resources[=<BOOL>]
+              Take cluster-scoped resources (default: all of them if no namespace is left out, else
+              those that the others need)
+
+              [possible values: true, false]
+
+      -l, --selector <SELECTOR>
+              Take only objects with these labels, such as `app=web,tier!=cache`
+
+    (global options)
+
+    Examples:
+      # everything
+      bowline backup create nightly
+      # one application, and see first what would be listed
+      bowline backup create shop-1 --include-namespaces shop --dry-run
+      bowline backup create shop-1 --include-namespaces shop --storage-location file:///var/backups
+    ");
+    assert_snapshot!(help("backup get --help").await, @r"
+    List backups
+
+    Incomplete are those that run still, or were interrupted; they cannot be restored.
+
+    Usage: bowline backup get [OPTIONS] [NAMES]...
+
+    Arguments:
+      [NAMES]...
+              Only these backups
+
+    Options:
+      -o, --output <FORMAT>
+              Print data in this form
+
+              Possible values:
+              - table: For people
+              - json:  One JSON document
+              - yaml:  One YAML document
+
+              [default: table]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    (global options)
+
+    Examples:
+      bowline backup get
+      bowline backup get nightly -o json
+    ");
+    assert_snapshot!(help("backup describe --help").await, @r"
+    Show all that is known of a backup
+
+    Usage: bowline backup describe [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>
+              The backup's name
+
+    Options:
+      -o, --output <FORMAT>
+              Print data in this form
+
+              Possible values:
+              - table: For people
+              - json:  One JSON document
+              - yaml:  One YAML document
+
+              [default: table]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    (global options)
+
+    Examples:
+      bowline backup describe nightly
+      bowline backup describe nightly -o yaml
+    ");
+}
+
+#[tokio::test]
+async fn restore_commands_explain_themselves() {
+    assert_snapshot!(help("restore create --help").await, @r"
+    Bring a backup back
+
+    Makes the objects of a backup, new volumes from its snapshots, and waits until all of it is up. What
+    is there already is left as it is. An interrupted restore goes on when the same command is run again
+    under the same name.
+
+    Usage: bowline restore create [OPTIONS] --from-backup <BACKUP> [NAME]
+
+    Arguments:
+      [NAME]
+              The restore's name (default: the backup's, and the time)
+
+    Options:
+          --from-backup <BACKUP>
+              The backup to restore
+
+          --namespace-mappings <FROM:TO>
+              Namespaces that come back under another name
+
+          --restore-volumes[=<BOOL>]
+              Make volumes from the snapshots; `false` restores the claims empty (default: true)
+
+              [possible values: true, false]
+
+          --allow-empty-volumes
+              Restore a claim without a usable snapshot as an EMPTY one, instead of refusing it
+
+          --ready-timeout <DURATION>
+              How long what was made may take to be ready; 0 does not wait
+
+              [default: 10m]
+
+          --dry-run
+              Show the plan; change nothing
+
+      -o, --output <FORMAT>
+              Print data in this form
+
+              Possible values:
+              - table: For people
+              - json:  One JSON document
+              - yaml:  One YAML document
+
+              [default: table]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Filters:
+          --include-namespaces <NAMESPACES>
+              Namespaces to take; globs such as `team-*` (default: all)
+
+          --exclude-namespaces <NAMESPACES>
+              Namespaces to leave out; globs
+
+          --include-resources <RESOURCES>
+              Resources to take, such as `deployments.apps`, `deploy` or `*.example.com` (default: all)
+
+          --exclude-resources <RESOURCES>
+              Resources to leave out
+
+          --include-cluster-resources[=<BOOL>]
+              Take cluster-scoped resources (default: all of them if no namespace is left out, else
+              those that the others need)
+
+              [possible values: true, false]
+
+      -l, --selector <SELECTOR>
+              Take only objects with these labels, such as `app=web,tier!=cache`
+
+    (global options)
+
+    Examples:
+      # see what would be done, object by object
+      bowline restore create --from-backup nightly --dry-run
+      # everything, into the cluster of another context
+      bowline restore create --from-backup nightly --kubecontext west
+      # one namespace, beside the original
+      bowline restore create clone --from-backup nightly --include-namespaces shop \
+          --namespace-mappings shop:shop-clone
+    ");
+    assert_snapshot!(help("restore get --help").await, @r#"
+    List restores
+
+    Incomplete are those that run still, or were interrupted; these go on when they are created again.
+    The records of restores whose location took none are kept by this machine ("local").
+
+    Usage: bowline restore get [OPTIONS] [NAMES]...
+
+    Arguments:
+      [NAMES]...
+              Only these restores
+
+    Options:
+      -o, --output <FORMAT>
+              Print data in this form
+
+              Possible values:
+              - table: For people
+              - json:  One JSON document
+              - yaml:  One YAML document
+
+              [default: table]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    (global options)
+
+    Examples:
+      bowline restore get
+      bowline restore get -o json
+    "#);
+    assert_snapshot!(help("restore describe --help").await, @r"
+    Show all that is known of a restore
+
+    Usage: bowline restore describe [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>
+              The restore's name
+
+    Options:
+      -o, --output <FORMAT>
+              Print data in this form
+
+              Possible values:
+              - table: For people
+              - json:  One JSON document
+              - yaml:  One YAML document
+
+              [default: table]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    (global options)
+
+    Examples:
+      bowline restore describe nightly-20260301020000
+      bowline restore describe nightly-20260301020000 -o json
+    ");
+}
+
+#[tokio::test]
+async fn the_others_explain_themselves() {
+    assert_snapshot!(help("version --help").await, @r"
+    Print the version
+
+    Of the program, and of the format that it writes. With --cluster, of the cluster, too.
+
+    Usage: bowline version [OPTIONS]
+
+    Options:
+          --cluster
+              Ask the cluster for its version, too
+
+      -o, --output <FORMAT>
+              Print data in this form
+
+              Possible values:
+              - table: For people
+              - json:  One JSON document
+              - yaml:  One YAML document
+
+              [default: table]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    (global options)
+
+    Example:
+      bowline version -o json
+    ");
+    assert_snapshot!(help("completion --help").await, @r"
+    Print a script that completes commands and flags in your shell
+
+    Usage: bowline completion [OPTIONS] <SHELL>
+
+    Arguments:
+      <SHELL>
+              The shell
+
+              [possible values: bash, elvish, fish, powershell, zsh]
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+    (global options)
+
+    Example:
+      source <(bowline completion bash)
+    ");
+}

@@ -1,0 +1,21 @@
+//! What is typed and what comes back: exit code, stdout and stderr of every command, without a
+//! cluster. One module per command, and some for what all commands share.
+
+#![expect(clippy::unwrap_used, reason = "test code")]
+#![expect(clippy::too_many_lines, reason = "most lines are what is expected")]
+
+mod backup_create;
+mod backup_describe;
+mod backup_get;
+mod cluster;
+mod completion;
+mod help;
+mod interruption;
+mod location;
+mod pipes;
+mod restore_create;
+mod restore_describe;
+mod restore_get;
+mod site;
+mod usage;
+mod version;

@@ -1,0 +1,82 @@
+//! `bowline restore describe`.
+
+use insta::assert_snapshot;
+
+use crate::site::{Site, partly_failed};
+
+#[tokio::test]
+async fn a_restore_is_described_with_its_errors_and_its_volumes() {
+    let site = Site::new();
+    site.add_restore("copy", Some(&partly_failed("copy")));
+    assert_snapshot!(without_start(&site.run("restore describe copy").await), @r"
+    exit code: 0
+    --- stdout
+    Name:         copy
+    Backup:       nightly
+    Phase:        PartiallyFailed
+    Namespace:    shop as shop-copy
+    Completed:    2026-03-01T02:05:00Z
+
+    Errors:
+      persistentvolumeclaims/shop-copy/data-1: snapshot local-2 does not exist
+
+    Outcome:
+    restore copy of backup nightly is PartiallyFailed: 29 created, 1 unchanged, 9 skipped, 1 failed, 1 error, 0 warnings
+    NAMESPACE   CLAIM    VOLUME       SNAPSHOT   STATE
+    shop-copy   data-0   /volumes/1   local-1    bound
+    shop-copy   data-1   <none>       local-2    failed
+    ");
+}
+
+#[tokio::test]
+async fn an_interrupted_one_says_how_it_goes_on() {
+    let site = Site::new();
+    site.add_local_restore("copy", None);
+    assert_snapshot!(without_start(&site.run("restore describe copy").await), @r"
+    exit code: 0
+    --- stdout
+    Name:         copy
+    Backup:       nightly
+    Phase:        Incomplete
+    Namespace:    shop as shop-copy
+    Records:      on this machine, since the location took none
+    To go on:     run bowline restore create copy --from-backup nightly, with the same flags as before
+    ");
+}
+
+#[tokio::test]
+async fn the_locations_own_record_comes_before_this_machines() {
+    let site = Site::new();
+    site.add_restore("copy", Some(&partly_failed("copy")));
+    site.add_local_restore("copy", None);
+    let output = site.bowline.run(&["restore", "describe", "copy", "-o=json"]).await.unwrap();
+    let described = output.json();
+    assert_eq!(described["local"], false);
+    assert_eq!(described["result"]["phase"], "PartiallyFailed");
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_there_is_answered_with_the_nearest() {
+    let site = Site::new();
+    site.add_local_restore("nightly-1", None);
+    assert_snapshot!(site.run("restore describe nightly1").await, @r#"
+    exit code: 4
+    --- stderr
+    error: restore "nightly1" does not exist in file:///HOME/location
+    hint: did you mean "nightly-1"?
+    "#);
+    assert_snapshot!(site.run("restore describe ../x -o yaml").await, @r#"
+    exit code: 4
+    --- stdout
+    error:
+      message: restore "../x" does not exist in file:///HOME/location
+      causes: []
+      hint: bowline restore get lists what there is
+      exitCode: 4
+    "#);
+}
+
+fn without_start(shown: &str) -> String {
+    let lines = shown.lines().filter(|line| !line.starts_with("Started:"));
+    lines.collect::<Vec<_>>().join("\n")
+}

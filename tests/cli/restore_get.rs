@@ -1,0 +1,114 @@
+//! `bowline restore get`.
+
+use insta::assert_snapshot;
+
+use crate::site::{Site, partly_failed};
+
+#[tokio::test]
+async fn a_location_without_restores_is_named() {
+    let site = Site::new();
+    assert_snapshot!(site.run("restore get").await, @r"
+    exit code: 0
+    --- stderr
+    there are no restores in file:///HOME/location
+    ");
+    assert_snapshot!(site.run("restore get -o yaml").await, @r"
+    exit code: 0
+    --- stdout
+    items: []
+    ");
+}
+
+#[tokio::test]
+async fn restores_are_listed_by_name_and_those_that_this_machine_recorded_among_them() {
+    let site = Site::new();
+    site.add_restore("b-done", Some(&partly_failed("b-done")));
+    site.add_restore("c-interrupted", None);
+    site.add_local_restore("a-local", Some(&partly_failed("a-local")));
+    assert_snapshot!(site.run("restore get").await, @r"
+    exit code: 0
+    --- stdout
+    NAME            BACKUP    STATUS            ERRORS   WARNINGS   STARTED   RECORDS
+    a-local         nightly   PartiallyFailed   1        0          3d4h      local
+    b-done          nightly   PartiallyFailed   1        0          3d4h      location
+    c-interrupted   nightly   Incomplete        <none>   <none>     3d4h      location
+    ");
+    assert_snapshot!(site.run("restores list c-interrupted").await, @r"
+    exit code: 0
+    --- stdout
+    NAME            BACKUP    STATUS       ERRORS   WARNINGS   STARTED   RECORDS
+    c-interrupted   nightly   Incomplete   <none>   <none>     3d4h      location
+    ");
+}
+
+#[tokio::test]
+async fn for_programs_each_says_who_keeps_its_records() {
+    let site = Site::new();
+    site.add_local_restore("lost", None);
+    let output = site.bowline.run(&["restore", "get", "lost", "-o", "json"]).await.unwrap();
+    let items = output.json()["items"].clone();
+    assert_eq!(items[0]["local"], true);
+    assert_eq!(items[0]["record"]["spec"]["backupName"], "nightly");
+    assert_eq!(items[0]["result"], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn records_of_this_machine_that_are_damaged_do_not_hide_the_locations() {
+    let site = Site::new();
+    site.add_restore("done", Some(&partly_failed("done")));
+    site.add_local_restore("lost", None);
+    let damaged = ".local/state/bowline/restores/lost/bowline-restore.json";
+    std::fs::write(site.bowline.home().join(damaged), "{").unwrap();
+    let shown = site.run("restore get").await;
+    assert!(shown.contains("\ndone   nightly   PartiallyFailed"), "{shown}");
+    assert!(shown.contains("WARN") && shown.contains("cannot be read"), "{shown}");
+    let quiet = site.run("restore get --quiet").await;
+    assert!(!quiet.contains("stderr"), "{quiet}");
+}
+
+#[tokio::test]
+async fn a_record_that_is_damaged_is_named() {
+    let site = Site::new();
+    site.write("restores/odd/bowline-restore.json", "{");
+    assert_snapshot!(site.run("restore get").await, @r#"
+    exit code: 6
+    --- stderr
+    error: "restores/odd/bowline-restore.json" cannot be read
+      cause: EOF while parsing an object at line 1 column 1
+    hint: the file was damaged, or another program wrote it
+    "#);
+    site.add_restore("done", None);
+    std::fs::rename(site.path("restores/done"), site.path("restores/odd-too")).unwrap();
+    assert_snapshot!(site.run("restore describe odd-too").await, @r#"
+    exit code: 6
+    --- stderr
+    error: "restores/odd-too/bowline-restore.json" cannot be read
+      cause: it names itself "done"
+    hint: the file was damaged, or another program wrote it
+    "#);
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_there_is_answered_with_the_nearest() {
+    let site = Site::new();
+    site.add_restore("nightly-1", None);
+    site.add_local_restore("weekly-1", None);
+    assert_snapshot!(site.run("restore get nightly1").await, @r#"
+    exit code: 4
+    --- stderr
+    error: restore "nightly1" does not exist in file:///HOME/location
+    hint: did you mean "nightly-1"?
+    "#);
+    assert_snapshot!(site.run("restore get weekly-2 -o json").await, @r#"
+    exit code: 4
+    --- stdout
+    {
+      "error": {
+        "message": "restore \"weekly-2\" does not exist in file:///HOME/location",
+        "causes": [],
+        "hint": "did you mean \"weekly-1\"?",
+        "exitCode": 4
+      }
+    }
+    "#);
+}

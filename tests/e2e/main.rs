@@ -1,0 +1,21 @@
+//! bowline on real control planes: one module per proof.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test code: a failed step ends the test that it belongs to"
+)]
+
+mod application;
+mod clones;
+mod crashes;
+mod failures;
+mod faults;
+mod inventory;
+mod locations;
+mod plan;
+mod recovery;
+mod refusals;
+mod remains;
+mod written;

@@ -1,0 +1,228 @@
+//! The objects of the fake cluster, and the rules by which they are changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::controllers;
+use super::kinds::Served;
+
+/// A status code and a body.
+pub(super) type Reply = (u16, Value);
+
+/// All that the cluster knows.
+#[derive(Clone, Debug)]
+pub(crate) struct Objects {
+    /// Tells the UIDs of clusters apart.
+    cluster: String,
+    pub(super) served: Vec<Served>,
+    /// By resource, then by `namespace/name`: the order of lists.
+    by_resource: BTreeMap<String, BTreeMap<String, Value>>,
+    version: u64,
+    made: u64,
+    /// Resources whose lists are refused.
+    pub(super) forbidden: BTreeSet<String>,
+    /// Resources of which nothing can be created.
+    pub(super) uncreatable: BTreeSet<String>,
+    /// Changes that clients made: `POST configmaps shop/c`.
+    pub(super) changes: Vec<String>,
+    /// How many empty volumes the provisioner made.
+    pub(super) provisioned: usize,
+    /// What the garbage collector took.
+    pub(super) collected: Vec<String>,
+}
+
+impl Objects {
+    pub(super) fn new(cluster: &str) -> Self {
+        Self {
+            cluster: cluster.to_owned(),
+            served: Served::built_in(),
+            by_resource: BTreeMap::new(),
+            version: 100,
+            made: 0,
+            forbidden: BTreeSet::new(),
+            uncreatable: BTreeSet::new(),
+            changes: Vec::new(),
+            provisioned: 0,
+            collected: Vec::new(),
+        }
+    }
+
+    pub(super) fn kind(&self, resource: &str) -> Option<&Served> {
+        self.served.iter().find(|kind| kind.name() == resource)
+    }
+
+    /// The kind that an object says it is of.
+    pub(super) fn kind_of(&self, object: &Value) -> Option<&Served> {
+        self.served
+            .iter()
+            .find(|kind| kind.kind == object["kind"] && kind.api_version() == object["apiVersion"])
+    }
+
+    pub(super) fn get(&self, resource: &str, key: &str) -> Option<&Value> {
+        self.by_resource.get(resource)?.get(key)
+    }
+
+    pub(super) fn all(&self, resource: &str) -> impl Iterator<Item = (&String, &Value)> {
+        self.by_resource.get(resource).into_iter().flatten()
+    }
+
+    pub(super) fn resources(&self) -> impl Iterator<Item = &String> {
+        self.by_resource.keys()
+    }
+
+    /// Whether an object of this UID exists.
+    pub(super) fn exists(&self, uid: &str) -> bool {
+        self.by_resource.values().flat_map(BTreeMap::values).any(|it| it["metadata"]["uid"] == uid)
+    }
+
+    /// Creates an object as a client would, and lets the controllers see it.
+    pub(super) fn create(&mut self, kind: &Served, object: Value) -> Reply {
+        let key = key_of(&object["metadata"]);
+        if let Some(refusal) = self.refuses(kind, &key, &object) {
+            return refusal;
+        }
+        self.insert(kind, object);
+        controllers::settle(self);
+        match self.get(&kind.name(), &key) {
+            Some(object) => (201, object.clone()),
+            None => not_found(&kind.name(), &key),
+        }
+    }
+
+    /// Stores a new object; its status is for controllers to set.
+    pub(super) fn insert(&mut self, kind: &Served, mut object: Value) {
+        let (key, resource) = (key_of(&object["metadata"]), kind.name());
+        self.made += 1;
+        let metadata = &mut object["metadata"];
+        metadata["uid"] = json!(format!("{}-{:04}", self.cluster, self.made));
+        metadata["creationTimestamp"] = json!("2026-03-01T01:00:00Z");
+        metadata["generation"] = json!(1);
+        if let Some(object) = object.as_object_mut() {
+            object.remove("status");
+        }
+        if resource == "customresourcedefinitions.apiextensions.k8s.io" {
+            self.served.push(Served::defined_by(&object));
+        }
+        self.put(&resource, &key, object);
+    }
+
+    fn refuses(&self, kind: &Served, key: &str, object: &Value) -> Option<Reply> {
+        let resource = kind.name();
+        if self.uncreatable.contains(&resource) {
+            return Some(status(403, "Forbidden", "no creating here", key));
+        }
+        if self.get(&resource, key).is_some() {
+            return Some(status(
+                409,
+                "AlreadyExists",
+                &format!("{resource} {key} already exists"),
+                key,
+            ));
+        }
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
+        if kind.namespaced && self.get("namespaces", namespace).is_none() {
+            return Some(not_found("namespaces", namespace));
+        }
+        let port = node_ports(object).into_iter().find(|port| self.has_node_port(*port))?;
+        let message = format!("provided port {port} is already allocated");
+        Some(status(422, "Invalid", &message, key))
+    }
+
+    pub(super) fn has_node_port(&self, port: i64) -> bool {
+        self.all("services").any(|(_, service)| node_ports(service).contains(&port))
+    }
+
+    /// Stores an object under a new version, if it differs from what is there.
+    pub(super) fn put(&mut self, resource: &str, key: &str, mut object: Value) {
+        let objects = self.by_resource.entry(resource.to_owned()).or_default();
+        if objects.get(key) == Some(&object) {
+            return;
+        }
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        objects.insert(key.to_owned(), object);
+    }
+
+    /// Merges a patch into an object (RFC 7386).
+    pub(super) fn patch(&mut self, resource: &str, key: &str, patch: &Value) -> Reply {
+        let Some(live) = self.get(resource, key) else { return not_found(resource, key) };
+        let expected = &patch["metadata"]["resourceVersion"];
+        if !expected.is_null() && *expected != live["metadata"]["resourceVersion"] {
+            return status(409, "Conflict", "the object has been modified", key);
+        }
+        let mut changed = live.clone();
+        merge(&mut changed, patch);
+        if changed["spec"] != live["spec"] {
+            let generation = live["metadata"]["generation"].as_u64().unwrap_or_default();
+            changed["metadata"]["generation"] = json!(generation + 1);
+        }
+        self.put(resource, key, changed);
+        controllers::settle(self);
+        match self.get(resource, key) {
+            Some(object) => (200, object.clone()),
+            None => not_found(resource, key),
+        }
+    }
+
+    /// Deletes an object and what it owns.
+    pub(super) fn delete(&mut self, resource: &str, key: &str, uid: &Value) -> Reply {
+        let Some(live) = self.get(resource, key) else { return not_found(resource, key) };
+        if !uid.is_null() && live["metadata"]["uid"] != *uid {
+            return status(409, "Conflict", "the UID differs", key);
+        }
+        self.remove(resource, key);
+        controllers::settle(self);
+        (200, json!({"kind": "Status", "status": "Success"}))
+    }
+
+    pub(super) fn remove(&mut self, resource: &str, key: &str) {
+        if let Some(objects) = self.by_resource.get_mut(resource) {
+            objects.remove(key);
+        }
+    }
+}
+
+/// Where an object lies, relative to its kind.
+pub(super) fn key_of(metadata: &Value) -> String {
+    let name = metadata["name"].as_str().unwrap_or_default();
+    match metadata["namespace"].as_str() {
+        Some(namespace) => format!("{namespace}/{name}"),
+        None => name.to_owned(),
+    }
+}
+
+pub(super) fn status(code: u16, reason: &str, message: &str, name: &str) -> Reply {
+    let details = json!({"name": name});
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
+        "reason": reason, "message": message, "details": details});
+    (code, status)
+}
+
+pub(super) fn not_found(resource: &str, name: &str) -> Reply {
+    status(404, "NotFound", &format!("{resource} {name} not found"), name)
+}
+
+pub(super) fn node_ports(service: &Value) -> Vec<i64> {
+    let ports = service["spec"]["ports"].as_array().into_iter().flatten();
+    ports.filter_map(|port| port["nodePort"].as_i64()).collect()
+}
+
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    for (key, value) in patch {
+        if value.is_null() {
+            if let Some(target) = target.as_object_mut() {
+                target.remove(key);
+            }
+        } else {
+            merge(&mut target[key], value);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! A store in memory whose calls can fail.
+
+use std::io;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bowline_api::{ByteStream, ObjectMeta, ObjectStore, StoreError, Upload};
+use bowline_local::MemoryStore;
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
+
+use crate::faults::Faults;
+
+/// What the store keeps, whoever writes to it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bucket {
+    objects: MemoryStore,
+    /// The keys of uploads that were neither finished nor aborted: they cost money unseen.
+    unfinished: Arc<Mutex<Vec<String>>>,
+}
+
+impl Bucket {
+    /// A bucket of its own with the same content.
+    pub(crate) async fn copy(&self) -> Self {
+        let copy = Self::default();
+        for key in self.keys().await {
+            copy.write(&key, self.read(&key).await).await;
+        }
+        copy.unfinished().extend(self.unfinished().iter().cloned());
+        copy
+    }
+
+    /// All keys, in order.
+    pub(crate) async fn keys(&self) -> Vec<String> {
+        let found: Vec<ObjectMeta> = self.objects.list("").try_collect().await.unwrap();
+        found.into_iter().map(|object| object.key).collect()
+    }
+
+    /// The keys of uploads that nobody finished.
+    pub(crate) fn unfinished(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads an object that must exist.
+    pub(crate) async fn read(&self, key: &str) -> Bytes {
+        let stream = self.objects.get(key).await.unwrap();
+        let pieces: Vec<Bytes> = stream.try_collect().await.unwrap();
+        pieces.concat().into()
+    }
+
+    /// Writes an object in place of what was there, as nobody but an attacker or a bad disk would.
+    pub(crate) async fn write(&self, key: &str, content: Bytes) {
+        self.objects.delete(key).await.unwrap();
+        self.objects.create(key, content).await.unwrap();
+    }
+
+    /// Deletes an object.
+    pub(crate) async fn delete(&self, key: &str) {
+        self.objects.delete(key).await.unwrap();
+    }
+
+    fn settle(&self, key: &str) {
+        let mut unfinished = self.unfinished();
+        if let Some(index) = unfinished.iter().position(|upload| upload == key) {
+            unfinished.remove(index);
+        }
+    }
+}
+
+/// A bucket as one process reaches it.
+#[derive(Clone, Debug)]
+pub(crate) struct FaultyStore {
+    pub(crate) bucket: Bucket,
+    pub(crate) faults: Faults,
+}
+
+fn failed(operation: &'static str, key: &str) -> StoreError {
+    let source = io::Error::other("the wire broke").into();
+    StoreError::Failed { operation, key: key.to_owned(), source }
+}
+
+#[async_trait]
+impl ObjectStore for FaultyStore {
+    async fn create(&self, key: &str, body: Bytes) -> Result<(), StoreError> {
+        let effect = self.bucket.objects.create(key, body);
+        self.faults.change(format!("store: create {key}"), effect, |_| failed("write", key)).await
+    }
+
+    async fn start_upload(&self, key: &str) -> Result<Box<dyn Upload>, StoreError> {
+        let effect = async {
+            let upload = self.bucket.objects.start_upload(key).await?;
+            self.bucket.unfinished().push(key.to_owned());
+            let (store, key) = (self.clone(), key.to_owned());
+            Ok(Box::new(FaultyUpload { upload, store, key }) as Box<dyn Upload>)
+        };
+        let call = format!("store: start the upload of {key}");
+        self.faults.change(call, effect, |_| failed("write", key)).await
+    }
+
+    async fn get(&self, key: &str) -> Result<ByteStream, StoreError> {
+        self.faults.read(|| failed("read", key)).await?;
+        self.bucket.objects.get(key).await
+    }
+
+    async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes, StoreError> {
+        self.faults.read(|| failed("read", key)).await?;
+        self.bucket.objects.get_range(key, range).await
+    }
+
+    async fn head(&self, key: &str) -> Result<ObjectMeta, StoreError> {
+        self.faults.read(|| failed("describe", key)).await?;
+        self.bucket.objects.head(key).await
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<ObjectMeta, StoreError>> {
+        let reached = async move { self.faults.read(|| failed("list", prefix)).await };
+        stream::once(reached)
+            .map_ok(move |()| self.bucket.objects.list(prefix))
+            .try_flatten()
+            .boxed()
+    }
+
+    async fn list_directories(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        self.faults.read(|| failed("list", prefix)).await?;
+        self.bucket.objects.list_directories(prefix).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        let effect = self.bucket.objects.delete(key);
+        self.faults.change(format!("store: delete {key}"), effect, |_| failed("delete", key)).await
+    }
+
+    async fn abort_uploads(&self, prefix: &str) -> Result<(), StoreError> {
+        let effect = async {
+            self.bucket.unfinished().retain(|key| !key.starts_with(prefix));
+            self.bucket.objects.abort_uploads(prefix).await
+        };
+        let call = format!("store: abort the uploads below {prefix}");
+        self.faults.change(call, effect, |_| failed("abort", prefix)).await
+    }
+}
+
+#[derive(Debug)]
+struct FaultyUpload {
+    upload: Box<dyn Upload>,
+    store: FaultyStore,
+    key: String,
+}
+
+#[async_trait]
+impl Upload for FaultyUpload {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
+        let call = format!("store: write a part of {}", self.key);
+        let effect = self.upload.write(bytes);
+        self.store.faults.change(call, effect, |_| failed("write", &self.key)).await
+    }
+
+    async fn finish(self: Box<Self>) -> Result<(), StoreError> {
+        let Self { upload, store, key } = *self;
+        let effect = async {
+            upload.finish().await?;
+            store.bucket.settle(&key);
+            Ok(())
+        };
+        let call = format!("store: finish {key}");
+        store.faults.change(call, effect, |_| failed("write", &key)).await
+    }
+
+    async fn abort(self: Box<Self>) -> Result<(), StoreError> {
+        let Self { upload, store, key } = *self;
+        let effect = async {
+            store.bucket.settle(&key);
+            upload.abort().await
+        };
+        let call = format!("store: abort {key}");
+        store.faults.change(call, effect, |_| failed("abort", &key)).await
+    }
+}
