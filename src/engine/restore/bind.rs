@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bowline_api::ItemId;
+use bowline_api::{GroupResource, ItemId};
 use serde_json::{Value, json};
 
 use super::claims::claims;
@@ -10,6 +10,7 @@ use super::execute::Execution;
 use super::volumes::Failure;
 use crate::engine::cluster::Object;
 use crate::engine::model::Kind;
+use crate::engine::model::fields::text_at;
 use crate::engine::model::kinds::Step;
 use crate::engine::report::{Problem, chain};
 
@@ -24,7 +25,8 @@ pub(super) const NUDGE_ANNOTATION: &str = "bowline.io/nudge";
 
 /// What a claim is found to be.
 enum Found {
-    Bound,
+    /// Bound, says the claim of this UID.
+    Bound(String),
     Elsewhere(String),
 }
 
@@ -43,7 +45,7 @@ pub(super) async fn bound(
     for nudge in 0..=NUDGES {
         let patience = if nudge == 0 { PATIENCE } else { AFTER_NUDGE };
         match look(execution, kind, claim, volume, patience).await? {
-            Some(Found::Bound) => return Ok(()),
+            Some(Found::Bound(uid)) => return belongs(execution, claim, &uid, volume).await,
             Some(Found::Elsewhere(message)) => {
                 return Err(Failure::Claim(Box::new(Problem::of_item(claim, "bind", message))));
             }
@@ -53,6 +55,26 @@ pub(super) async fn bound(
     let waited = PATIENCE + AFTER_NUDGE * NUDGES;
     let message = format!("not Bound to {volume} within {} s", waited.as_secs());
     Err(Failure::Claim(Box::new(Problem::of_item(claim, "bind", message))))
+}
+
+/// Checks that the volume knows of the claim, too, and of no other that had its name.
+async fn belongs(
+    execution: &Execution<'_>,
+    claim: &ItemId,
+    uid: &str,
+    volume: &str,
+) -> Result<(), Failure> {
+    let resource = GroupResource::core("persistentvolumes");
+    let Some(kind) = execution.ready.catalog.get(&resource) else { return Ok(()) };
+    let problem =
+        |message: String| Failure::Claim(Box::new(Problem::of_item(claim, "bind", message)));
+    match execution.context.cluster.get(kind, None, volume).await {
+        Ok(Some(found)) if text_at(&found, &["spec", "claimRef", "uid"]) == Some(uid) => Ok(()),
+        Ok(Some(_)) => Err(problem(format!("volume {volume} belongs to another claim"))),
+        Ok(None) => Err(problem(format!("volume {volume} is gone"))),
+        Err(error) if error.is_unreachable() => Err(Failure::Run(error.into())),
+        Err(error) => Err(problem(chain(&error))),
+    }
 }
 
 async fn claims_are_made(execution: &Execution<'_>) {
@@ -81,7 +103,9 @@ async fn look(
 fn judge(claim: &Object, volume: &str) -> Option<Found> {
     let text = |part: &str, key: &str| claim.get(part)?.get(key)?.as_str();
     match (text("status", "phase"), text("spec", "volumeName")) {
-        (Some("Bound"), Some(name)) if name == volume => Some(Found::Bound),
+        (Some("Bound"), Some(name)) if name == volume => {
+            Some(Found::Bound(text("metadata", "uid")?.to_owned()))
+        }
         (_, Some(name)) if !name.is_empty() && name != volume => {
             Some(Found::Elsewhere(format!("it asks for volume {name}, not for {volume}")))
         }
@@ -102,5 +126,24 @@ async fn push(
     match execution.context.cluster.merge_patch(kind, namespace, &claim.name, &patch).await {
         Err(error) if error.is_unreachable() => Err(Failure::Run(error.into())),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(phase: &str, volume: &str) -> Option<Found> {
+        let claim = json!({"metadata": {"uid": "1"}, "spec": {"volumeName": volume},
+            "status": {"phase": phase}});
+        judge(claim.as_object()?, "bowline-1")
+    }
+
+    #[test]
+    fn only_a_claim_that_is_bound_to_the_volume_made_for_it_is_done() {
+        assert!(matches!(found("Bound", "bowline-1"), Some(Found::Bound(uid)) if uid == "1"));
+        assert!(found("Pending", "bowline-1").is_none());
+        assert!(matches!(found("Bound", "pvc-2"), Some(Found::Elsewhere(_))));
+        assert!(matches!(found("Lost", "bowline-1"), Some(Found::Elsewhere(_))));
     }
 }
