@@ -71,6 +71,10 @@ async fn begin(context: &Context, request: &Request, ready: &Ready) -> Result<At
             name: request.name.clone(),
             location: context.store.url().to_owned(),
         }),
+        // With the earlier attempt cleared, it is not true any more that nothing was touched.
+        Err(error) if ready.replaces => {
+            Err(Error::Broken { cleared: true, source: Box::new(error.into()) })
+        }
         Err(error) => Err(Error::Location(error)),
     }
 }

@@ -9,6 +9,7 @@ use super::forecast;
 use super::plan::{self, Plan};
 use crate::engine::cluster::{ListScope, Version};
 use crate::engine::context::Context;
+use crate::engine::event::{Event, Stage};
 use crate::engine::model::backup::BackupSpec;
 use crate::engine::model::filter::{Filters, NamespaceFilter, ResourceFilter, closest};
 use crate::engine::model::selector::Selector;
@@ -51,6 +52,7 @@ pub(super) struct Ready {
 
 /// Decides what a backup would list; writes nothing.
 pub async fn plan(context: &Context, request: &Request) -> Result<Plan, Error> {
+    context.observer.observe(&Event::Stage(Stage::Preflight));
     let mut ready = check(context, request).await?;
     ready.plan.volumes = forecast::volumes(context, &ready).await?;
     Ok(ready.plan)
