@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -15,6 +16,9 @@ use super::output::OutputFormat;
 use super::settings::Settings;
 use super::style::Style;
 use super::{Screen, logging, usage};
+
+/// How long work that nobody waits for any more may take to clear up behind itself.
+const TIDY_UP: Duration = Duration::from_secs(5);
 
 /// Runs the program as the process was called.
 pub fn main() -> ExitCode {
@@ -49,8 +53,8 @@ fn start(settings: &Settings, command: Command) -> Outcome {
             outcome = carry_out(settings, command) => outcome,
         }
     });
-    // Blocking work (a copy, a name look-up) must not keep an interrupted program alive.
-    runtime.shutdown_background();
+    // Copies that were given up clear away what they had made; a name look-up must not keep us.
+    runtime.shutdown_timeout(TIDY_UP);
     exit
 }
 
