@@ -13,9 +13,10 @@ mod volume_snapshotter;
 
 pub use item::{GroupResource, InvalidItemId, ItemId};
 pub use object_store::{
-    ByteStream, ObjectMeta, ObjectStore, StoreError, Upload, validate_key, validate_prefix,
+    ByteStream, ObjectMeta, ObjectStore, Protection, Retention, Setting, StoreError, Upload,
+    validate_key, validate_prefix,
 };
 pub use volume_snapshotter::{
-    Snapshot, SnapshotRequest, SnapshotState, SnapshotterError, Tags, Volume, VolumeRequest,
-    VolumeSnapshotter, VolumeSpec, VolumeState,
+    Operation, Right, Snapshot, SnapshotRequest, SnapshotState, SnapshotterError, Tags, Volume,
+    VolumeRequest, VolumeSnapshotter, VolumeSpec, VolumeState,
 };

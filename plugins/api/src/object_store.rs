@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,8 +15,8 @@ pub type ByteStream = BoxStream<'static, Result<Bytes, StoreError>>;
 
 /// A flat store of objects by key, as S3 is one: keys are paths with `/`, there are no directories.
 ///
-/// Everything is written once: there is no way to replace an object. Calls may run concurrently and
-/// are safe to repeat.
+/// What a backup consists of is written once, with [`create`](Self::create). Only a writer that names
+/// the version it has read can replace an object. Calls may run concurrently.
 #[async_trait]
 pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// Writes an object whose key does not exist yet, all of it or nothing.
@@ -45,11 +46,44 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// without their trailing slash and without `prefix`.
     async fn list_directories(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
 
+    /// Writes an object anew if its version is still the one of [`head`](Self::head); gives back the
+    /// version that it has then.
+    ///
+    /// Fails with [`StoreError::Changed`], and changes nothing, where it is another by now or gone.
+    async fn replace(&self, key: &str, body: Bytes, version: &str) -> Result<String, StoreError>;
+
     /// Removes an object; one that does not exist is removed already.
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
 
     /// Discards what unfinished uploads, of whatever process, left behind for keys below `prefix`.
     async fn abort_uploads(&self, prefix: &str) -> Result<(), StoreError>;
+
+    /// Tells until when the store refuses to remove an object; none if it does not.
+    async fn retention(&self, key: &str) -> Result<Option<Retention>, StoreError> {
+        let _ = key;
+        Ok(None)
+    }
+
+    /// Makes a URL that anybody can read the object with for a while; none if the store has no such.
+    async fn presigned_url(
+        &self,
+        key: &str,
+        lifetime: Duration,
+    ) -> Result<Option<String>, StoreError> {
+        let _ = (key, lifetime);
+        Ok(None)
+    }
+
+    /// Tells how the store guards its objects.
+    async fn protection(&self) -> Result<Protection, StoreError> {
+        Ok(Protection::default())
+    }
+
+    /// Tells what the store cannot do as it was asked, each once: a weaker checksum, say, or a
+    /// condition that is looked up before a write instead of being part of it.
+    fn take_notices(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// An object that is being written. Until it is finished nobody sees it.
@@ -76,6 +110,40 @@ pub struct ObjectMeta {
     pub size: u64,
     /// When it was written, by the store's clock.
     pub modified: Timestamp,
+    /// Changes whenever the object is written anew; means nothing else.
+    pub version: String,
+}
+
+/// Until when an object cannot be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// The end of its retention period; none if somebody has to lift a legal hold.
+    pub until: Option<Timestamp>,
+}
+
+/// How a store guards its objects. Each says what is set, in the store's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Protection {
+    /// Whether earlier versions of objects are kept.
+    pub versioning: Setting,
+    /// Whether objects can be kept from being removed.
+    pub object_lock: Setting,
+    /// How objects are encrypted at rest.
+    pub encryption: Setting,
+}
+
+/// A setting of a store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Setting {
+    /// The store has nothing of the kind.
+    #[default]
+    NotApplicable,
+    /// It is off.
+    Off,
+    /// It is on; how: `COMPLIANCE for 30 days`, `aws:kms`.
+    On(String),
+    /// It could not be read; why.
+    Unknown(String),
 }
 
 /// Why a store did not do what it was asked, by meaning.
@@ -91,6 +159,12 @@ pub enum StoreError {
     #[error("\"{key}\" exists already")]
     AlreadyExists {
         /// The key that was to be written.
+        key: String,
+    },
+    /// The object is another than the one that was read; nothing was changed.
+    #[error("\"{key}\" was changed meanwhile")]
+    Changed {
+        /// The key that was to be replaced.
         key: String,
     },
     /// The store refuses this caller: no credentials, no permission, read-only.

@@ -34,12 +34,29 @@ pub trait VolumeSnapshotter: fmt::Debug + Send + Sync {
         nodes: &BTreeSet<String>,
     ) -> Result<String, SnapshotterError>;
 
-    /// Points a persistent volume (as it was backed up) to another volume.
-    fn set_volume_id(
+    /// Points a persistent volume (as it was backed up) to another volume, and to its zone.
+    fn set_volume(
         &self,
         persistent_volume: &mut Value,
-        volume_id: &str,
+        volume: &Volume,
     ) -> Result<(), SnapshotterError>;
+
+    /// Names the zones that volumes can be made in from here, in order; empty if there are none.
+    async fn zones(&self) -> Result<Vec<String>, SnapshotterError> {
+        Ok(Vec::new())
+    }
+
+    /// Asks whether this caller may do what an operation needs, without doing it.
+    ///
+    /// `volume_id` is a volume that the operation is about, for providers that ask for one.
+    async fn rights(
+        &self,
+        operation: Operation,
+        volume_id: Option<&str>,
+    ) -> Result<Vec<Right>, SnapshotterError> {
+        let _ = (operation, volume_id);
+        Ok(Vec::new())
+    }
 
     /// Starts the snapshot of a volume, or finds the one that this token started.
     async fn create_snapshot(
@@ -47,7 +64,7 @@ pub trait VolumeSnapshotter: fmt::Debug + Send + Sync {
         request: &SnapshotRequest,
     ) -> Result<Snapshot, SnapshotterError>;
 
-    /// Describes a snapshot.
+    /// Describes a snapshot. One that belongs to somebody who is not trusted is refused.
     async fn snapshot(&self, id: &str) -> Result<Snapshot, SnapshotterError>;
 
     /// Finds the snapshots that carry a tag.
@@ -68,6 +85,26 @@ pub trait VolumeSnapshotter: fmt::Debug + Send + Sync {
 
     /// Removes a volume that [`create_volume`](Self::create_volume) made; refuses any other.
     async fn delete_volume(&self, id: &str) -> Result<(), SnapshotterError>;
+}
+
+/// What a provider is about to be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Snapshots of volumes.
+    Backup,
+    /// Volumes from snapshots.
+    Restore,
+    /// The end of snapshots.
+    Delete,
+}
+
+/// Something that an operation needs to be allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Right {
+    /// The provider's name for it: `ec2:CreateSnapshot`.
+    pub action: String,
+    /// Whether it is granted; if not, what the provider said.
+    pub refusal: Option<String>,
 }
 
 /// What to snapshot, and how to mark it.
@@ -93,7 +130,13 @@ pub struct Snapshot {
     /// Its tags.
     pub tags: Tags,
     /// What the volume was like, so that the restored one is like it.
+    ///
+    /// Complete only in the answer to [`VolumeSnapshotter::create_snapshot`]: a snapshot outlives its
+    /// volume.
     pub volume: VolumeSpec,
+    /// The account that owns it, if it is not the caller's own but a trusted one. The provider does
+    /// not show such a snapshot's tags.
+    pub shared_by: Option<String>,
 }
 
 /// How far a snapshot is. Only a completed one can be restored.
@@ -109,7 +152,7 @@ pub enum SnapshotState {
 
 /// What a volume is like. Absent values are unknown or do not apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct VolumeSpec {
     /// The provider's type: `gp3`, `directory`.
     pub volume_type: String,
@@ -119,6 +162,24 @@ pub struct VolumeSpec {
     /// Provisioned I/O operations per second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iops: Option<i64>,
+    /// Provisioned throughput in MiB per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<i64>,
+    /// The size in GiB.
+    #[serde(rename = "sizeGiB", skip_serializing_if = "Option::is_none")]
+    pub size_gib: Option<i64>,
+    /// Whether it is encrypted at rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encrypted: Option<bool>,
+    /// The key that it is encrypted with, by its provider's name.
+    #[serde(rename = "kmsKeyID", skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+    /// Whether several machines can have it at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multi_attach: Option<bool>,
+    /// The tags of the volume itself.
+    #[serde(skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
 }
 
 /// What volume to make, and of what.
@@ -130,6 +191,8 @@ pub struct VolumeRequest {
     pub source_volume_id: String,
     /// The name of the persistent volume that it is for.
     pub persistent_volume: String,
+    /// The claim that it is for, as `namespace/name`.
+    pub claim: String,
     /// The identity of this request: at most 64 characters of `[a-zA-Z0-9-]`.
     pub token: String,
     /// What the volume is tagged with.
@@ -147,6 +210,8 @@ pub struct Volume {
     pub id: String,
     /// How far it is.
     pub state: VolumeState,
+    /// The availability zone that it is in; none if it is in no zone.
+    pub zone: Option<String>,
 }
 
 /// How far a volume is. Only an available one may get a persistent volume.

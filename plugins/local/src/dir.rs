@@ -257,6 +257,16 @@ impl Dir {
         Ok(fs::renameat_with(&self.fd, from.as_ref(), &target.fd, to.as_ref(), flags)?)
     }
 
+    /// Moves a name to another directory, over whatever has the new name.
+    pub(crate) fn move_over(
+        &self,
+        from: impl AsRef<OsStr>,
+        target: &Self,
+        to: impl AsRef<OsStr>,
+    ) -> io::Result<()> {
+        Ok(fs::renameat(&self.fd, from.as_ref(), &target.fd, to.as_ref())?)
+    }
+
     /// Gives a file a second name unless that is taken.
     pub(crate) fn link(
         &self,

@@ -77,7 +77,12 @@ fn not_found(key: &str) -> StoreError {
 
 fn describe(key: &str, object: &Object) -> ObjectMeta {
     let size = object.body.len() as u64;
-    ObjectMeta { key: key.to_owned(), size, modified: object.modified }
+    ObjectMeta { key: key.to_owned(), size, modified: object.modified, version: version(object) }
+}
+
+/// No two writes have the same time.
+fn version(object: &Object) -> String {
+    object.modified.as_second().to_string()
 }
 
 #[async_trait]
@@ -135,6 +140,20 @@ impl ObjectStore for MemoryStore {
         let below = found.iter().filter_map(|object| object.key.get(prefix.len()..));
         let names = below.filter_map(|rest| Some(rest.split_once('/')?.0.to_owned()));
         Ok(names.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    async fn replace(&self, key: &str, body: Bytes, version: &str) -> Result<String, StoreError> {
+        validate_key(key)?;
+        let mut objects = self.lock();
+        if objects.by_key.get(key).is_none_or(|object| self::version(object) != version) {
+            return Err(StoreError::Changed { key: key.to_owned() });
+        }
+        objects.clock += SignedDuration::from_secs(1);
+        let object = Object { body, modified: objects.clock };
+        let written = self::version(&object);
+        objects.by_key.insert(key.to_owned(), object);
+        drop(objects);
+        Ok(written)
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bowline_api::{
-    Snapshot, SnapshotRequest, SnapshotterError, Volume, VolumeRequest, VolumeSnapshotter,
+    Operation, Right, Snapshot, SnapshotRequest, SnapshotterError, Volume, VolumeRequest,
+    VolumeSnapshotter,
 };
 use serde_json::Value;
 
@@ -86,12 +87,24 @@ impl VolumeSnapshotter for Patient {
         self.0.volume_id(persistent_volume, nodes)
     }
 
-    fn set_volume_id(
+    fn set_volume(
         &self,
         persistent_volume: &mut Value,
-        volume_id: &str,
+        volume: &Volume,
     ) -> Result<(), SnapshotterError> {
-        self.0.set_volume_id(persistent_volume, volume_id)
+        self.0.set_volume(persistent_volume, volume)
+    }
+
+    async fn zones(&self) -> Result<Vec<String>, SnapshotterError> {
+        patiently(|| self.0.zones()).await
+    }
+
+    async fn rights(
+        &self,
+        operation: Operation,
+        volume_id: Option<&str>,
+    ) -> Result<Vec<Right>, SnapshotterError> {
+        patiently(|| self.0.rights(operation, volume_id)).await
     }
 
     async fn create_snapshot(

@@ -202,12 +202,14 @@ impl<'a> Work<'a> {
             snapshot_id: snapshot.id,
             source_volume_id: record.spec.provider_volume_id.clone(),
             persistent_volume: self.claim.name.clone(),
+            claim: format!("{}/{}", self.report.namespace, self.report.claim),
             token: token(uid, &record.spec.persistent_volume_name),
             tags: marks,
             spec: VolumeSpec {
                 volume_type: record.spec.volume_type.clone(),
                 zone: record.spec.volume_az.clone(),
                 iops: record.spec.volume_iops.filter(|iops| *iops > 0),
+                ..VolumeSpec::default()
             },
             nodes: self.execution.ready.nodes.clone(),
         }
@@ -225,7 +227,7 @@ impl<'a> Work<'a> {
         let mut object = Value::Object(prepared.object);
         if let Some((snapshotter, volume)) = volume {
             snapshotter
-                .set_volume_id(&mut object, &volume.id)
+                .set_volume(&mut object, volume)
                 .map_err(|error| self.problem("restore", chain(&error)))?;
         }
         let object = object.as_object().cloned().unwrap_or_default();

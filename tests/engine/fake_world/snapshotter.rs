@@ -107,6 +107,7 @@ impl State {
             volume_type: "fast".to_owned(),
             zone: Some("zone-a".to_owned()),
             iops: Some(3000),
+            ..VolumeSpec::default()
         };
         let snapshot = Snapshot {
             id: id.clone(),
@@ -114,6 +115,7 @@ impl State {
             state: SnapshotState::Pending(Some(0)),
             tags: request.tags.clone(),
             volume: spec,
+            shared_by: None,
         };
         let token = request.token.clone();
         self.snapshots.insert(id.clone(), KeptSnapshot { snapshot, token, looks: self.looks });
@@ -164,7 +166,7 @@ impl State {
         } else {
             kept.state = VolumeState::Available;
         }
-        Ok(Volume { id: id.to_owned(), state: kept.state.clone() })
+        Ok(Volume { id: id.to_owned(), state: kept.state.clone(), zone: None })
     }
 }
 
@@ -223,12 +225,12 @@ impl VolumeSnapshotter for FakeSnapshotter {
         handle.map(str::to_owned).ok_or_else(|| not_found("volume", "without a handle"))
     }
 
-    fn set_volume_id(
+    fn set_volume(
         &self,
         persistent_volume: &mut Value,
-        volume_id: &str,
+        volume: &Volume,
     ) -> Result<(), SnapshotterError> {
-        persistent_volume["spec"]["csi"]["volumeHandle"] = json!(volume_id);
+        persistent_volume["spec"]["csi"]["volumeHandle"] = json!(volume.id);
         Ok(())
     }
 

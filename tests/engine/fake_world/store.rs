@@ -126,6 +126,11 @@ impl ObjectStore for FaultyStore {
         self.bucket.objects.list_directories(prefix).await
     }
 
+    async fn replace(&self, key: &str, body: Bytes, version: &str) -> Result<String, StoreError> {
+        let effect = self.bucket.objects.replace(key, body, version);
+        self.faults.change(format!("store: replace {key}"), effect, |_| failed("write", key)).await
+    }
+
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         let effect = self.bucket.objects.delete(key);
         self.faults.change(format!("store: delete {key}"), effect, |_| failed("delete", key)).await

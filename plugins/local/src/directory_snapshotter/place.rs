@@ -75,7 +75,7 @@ impl Place {
     }
 
     pub(super) fn describe(&self, state: VolumeState) -> Volume {
-        Volume { id: self.id(), state }
+        Volume { id: self.id(), state, zone: None }
     }
 
     fn beside(&self, what: &str) -> String {

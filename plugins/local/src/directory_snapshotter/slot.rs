@@ -223,6 +223,7 @@ impl SnapshotRecord {
             state,
             tags: self.tags.clone(),
             volume: VolumeSpec { volume_type: "directory".into(), ..VolumeSpec::default() },
+            shared_by: None,
         }
     }
 }

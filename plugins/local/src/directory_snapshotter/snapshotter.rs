@@ -72,16 +72,16 @@ impl VolumeSnapshotter for DirectorySnapshotter {
         }
     }
 
-    fn set_volume_id(
+    fn set_volume(
         &self,
         persistent_volume: &mut Value,
-        volume_id: &str,
+        volume: &Volume,
     ) -> Result<(), SnapshotterError> {
-        volume_path(volume_id)?;
-        if set_path(persistent_volume, volume_id) {
+        volume_path(&volume.id)?;
+        if set_path(persistent_volume, &volume.id) {
             Ok(())
         } else {
-            let what = format!("volume {volume_id}");
+            let what = format!("volume {}", volume.id);
             Err(refused(what, "the persistent volume is not a directory of a host"))
         }
     }

@@ -1,6 +1,8 @@
 //! Objects in byte order of their keys, a page at a time.
 
+use std::fs::Metadata;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::SystemTime;
 
 use bowline_api::{ObjectMeta, validate_key, validate_prefix};
@@ -120,16 +122,25 @@ fn node(entry: crate::dir::Entry) -> Option<Node> {
 
 fn describe(dir: &Dir, name: &str, key: String) -> io::Result<Option<ObjectMeta>> {
     match dir.find(name)? {
-        Some(metadata) if metadata.is_file() => {
-            let modified = timestamp(metadata.modified()?)?;
-            Ok(Some(ObjectMeta { key, size: metadata.len(), modified }))
-        }
+        Some(metadata) if metadata.is_file() => Ok(Some(object_meta(key, &metadata)?)),
         _ => Ok(None),
     }
 }
 
+/// Tells of an object what its file's metadata say.
+pub(super) fn object_meta(key: String, metadata: &Metadata) -> io::Result<ObjectMeta> {
+    let modified = timestamp(metadata.modified()?)?;
+    Ok(ObjectMeta { key, size: metadata.len(), modified, version: version(metadata) })
+}
+
+/// The version of an object: every write makes a new file.
+pub(super) fn version(metadata: &Metadata) -> String {
+    let (seconds, nanoseconds) = (metadata.mtime(), metadata.mtime_nsec());
+    format!("{:x}-{seconds:x}.{nanoseconds:x}", metadata.ino())
+}
+
 /// Turns a file's time into the one of an object.
-pub(super) fn timestamp(time: SystemTime) -> io::Result<Timestamp> {
+fn timestamp(time: SystemTime) -> io::Result<Timestamp> {
     Timestamp::try_from(time).map_err(io::Error::other)
 }
 

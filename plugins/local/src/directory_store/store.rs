@@ -15,7 +15,7 @@ use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use rustix::fs::Mode;
 
 use super::error::{about, store_error, write_error};
-use super::list::{Walk, directories, if_there, timestamp};
+use super::list::{Walk, directories, if_there, object_meta, version};
 use super::temporary::{Temporary, clear, refuse_taken, split};
 use crate::blocking;
 use crate::dir::Dir;
@@ -87,6 +87,26 @@ impl DirectoryStore {
         Ok(())
     }
 
+    /// Writes an object anew if it has this version; none if it has not.
+    fn write_over(&self, key: &str, body: &[u8], expected: &str) -> io::Result<Option<String>> {
+        let (parents, name) = split(key);
+        let Some(parent) = self.open_parent(&parents)? else { return Ok(None) };
+        let Some(old) = if_there(parent.open_file(name))? else { return Ok(None) };
+        // Whoever comes second finds, once it has the lock, that the file lost its name.
+        old.lock()?;
+        let current = parent.find(name)?.is_some_and(|found| version(&found) == expected);
+        if !current || version(&old.metadata()?) != expected {
+            return Ok(None);
+        }
+        let mut temporary = self.start_anew(key)?;
+        temporary.file.write_all(body)?;
+        temporary.publish_over(&parent, name).map(Some)
+    }
+
+    fn start_anew(&self, key: &str) -> io::Result<Temporary> {
+        Temporary::new(self.make_root()?, key)
+    }
+
     fn directories(&self, prefix: &str) -> io::Result<Vec<String>> {
         let parts: Vec<&str> = prefix.split('/').filter(|part| !part.is_empty()).collect();
         self.open_parent(&parts)?.map_or_else(|| Ok(Vec::new()), |dir| directories(&dir))
@@ -151,8 +171,7 @@ impl ObjectStore for DirectoryStore {
         let (store, key) = (self.clone(), key.to_owned());
         run("describe", &key.clone(), move || {
             let metadata = store.open_object(&key)?.metadata()?;
-            let modified = timestamp(metadata.modified()?)?;
-            Ok(ObjectMeta { key, size: metadata.len(), modified })
+            object_meta(key, &metadata)
         })
         .await
     }
@@ -178,6 +197,14 @@ impl ObjectStore for DirectoryStore {
         }
         let (store, owned) = (self.clone(), prefix.to_owned());
         run("list", prefix, move || store.directories(&owned)).await
+    }
+
+    async fn replace(&self, key: &str, body: Bytes, version: &str) -> Result<String, StoreError> {
+        validate_key(key)?;
+        let (store, owned, expected) = (self.clone(), key.to_owned(), version.to_owned());
+        let written =
+            run_write("replace", key, move || store.write_over(&owned, &body, &expected)).await?;
+        written.ok_or_else(|| StoreError::Changed { key: key.to_owned() })
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {

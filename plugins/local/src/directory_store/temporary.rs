@@ -12,7 +12,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 use uuid::Uuid;
 
-use super::list::if_there;
+use super::list::{if_there, version};
 use crate::dir::{Dir, Level};
 use crate::lease;
 
@@ -61,6 +61,15 @@ impl Temporary {
             dir.sync()?;
         }
         self.root.sync()
+    }
+
+    /// Gives the file the place of an object that exists, durably; gives back its version.
+    pub(super) fn publish_over(self, parent: &Dir, name: &str) -> io::Result<String> {
+        self.file.sync_all()?;
+        let version = version(&self.file.metadata()?);
+        self.dir.move_over(&self.name, parent, name)?;
+        parent.sync()?;
+        Ok(version)
     }
 
     fn name_exclusively(&self, parent: &Dir, name: &str) -> io::Result<()> {

@@ -123,16 +123,16 @@ impl VolumeSnapshotter for FaultyFixture {
         self.right().volume_id(persistent_volume, nodes)
     }
 
-    fn set_volume_id(
+    fn set_volume(
         &self,
         persistent_volume: &mut Value,
-        volume_id: &str,
+        volume: &Volume,
     ) -> Result<(), SnapshotterError> {
         let set = match self.fault {
             Fault::VolumeIdIsNotSet => &mut persistent_volume.clone(),
             _ => persistent_volume,
         };
-        self.right().set_volume_id(set, volume_id)?;
+        self.right().set_volume(set, volume)?;
         if self.fault == Fault::VolumeIdTakesMoreAlong {
             set["spec"]["capacity"].take();
         }

@@ -28,6 +28,9 @@ pub(crate) enum Fault {
     DirectoriesAreTheParents,
     RangeIsCutAtTheEnd,
     RangeIsInclusive,
+    ReplaceIgnoresTheVersion,
+    ReplaceMakesTheObject,
+    ReplaceTellsTheOldVersion,
     UploadReplaces,
     UploadIsSeenAtOnce,
     UploadLosesTheLastPiece,
@@ -52,6 +55,9 @@ impl Fault {
         Self::DirectoriesAreTheParents,
         Self::RangeIsCutAtTheEnd,
         Self::RangeIsInclusive,
+        Self::ReplaceIgnoresTheVersion,
+        Self::ReplaceMakesTheObject,
+        Self::ReplaceTellsTheOldVersion,
         Self::UploadReplaces,
         Self::UploadIsSeenAtOnce,
         Self::UploadLosesTheLastPiece,
@@ -159,6 +165,24 @@ impl ObjectStore for FaultyStore {
             names = names.into_iter().map(|name| format!("{prefix}{name}")).collect();
         }
         Ok(names)
+    }
+
+    async fn replace(&self, key: &str, body: Bytes, version: &str) -> Result<String, StoreError> {
+        let found = self.store.head(key).await.ok().map(|meta| meta.version);
+        match (self.fault, found) {
+            (Fault::ReplaceIgnoresTheVersion, Some(found)) => {
+                self.store.replace(key, body, &found).await
+            }
+            (Fault::ReplaceMakesTheObject, None) => {
+                self.store.create(key, body).await?;
+                Ok(self.store.head(key).await?.version)
+            }
+            (Fault::ReplaceTellsTheOldVersion, _) => {
+                self.store.replace(key, body, version).await?;
+                Ok(version.to_owned())
+            }
+            _ => self.store.replace(key, body, version).await,
+        }
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {

@@ -60,6 +60,7 @@ impl LocalFixture {
             snapshot_id: snapshot_id.to_owned(),
             source_volume_id: source.to_str().unwrap().to_owned(),
             persistent_volume: name.to_owned(),
+            claim: "shop/data".to_owned(),
             token: format!("token-{name}"),
             tags: [("restore".to_owned(), "r".to_owned())].into(),
             spec: VolumeSpec::default(),

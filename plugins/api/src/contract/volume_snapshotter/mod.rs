@@ -57,18 +57,22 @@ async fn persistent_volumes_are_read_and_written(fixture: &dyn SnapshotterFixtur
     assert!(!snapshotter.handles(&nfs), "NFS is nobody's");
     assert!(!snapshotter.handles(&json!({})));
     assert!(snapshotter.volume_id(&nfs, &fixture.nodes()).is_err());
-    assert!(snapshotter.set_volume_id(&mut nfs.clone(), "/data/x").is_err());
+    assert!(snapshotter.set_volume(&mut nfs.clone(), &available_volume("/data/x")).is_err());
 
     let (one, two) = (fixture.make_volume().await, fixture.make_volume().await);
     let (one_id, two_id) = (id_of(fixture, &one), id_of(fixture, &two));
     assert_ne!(one_id, two_id);
     let mut moved = one.clone();
-    let set = snapshotter.set_volume_id(&mut moved, &two_id);
+    let set = snapshotter.set_volume(&mut moved, &available_volume(&two_id));
     assert!(set.is_ok(), "{set:?}");
     assert_eq!(id_of(fixture, &moved), two_id);
-    let set = snapshotter.set_volume_id(&mut moved, &one_id);
+    let set = snapshotter.set_volume(&mut moved, &available_volume(&one_id));
     assert!(set.is_ok(), "{set:?}");
     assert_eq!(moved, one, "only the volume is changed");
+}
+
+fn available_volume(id: &str) -> Volume {
+    Volume { id: id.to_owned(), state: VolumeState::Available, zone: None }
 }
 
 fn id_of(fixture: &dyn SnapshotterFixture, persistent_volume: &Value) -> String {
@@ -115,6 +119,7 @@ fn volume_request(
         snapshot_id: snapshot.id.clone(),
         source_volume_id: snapshot.volume_id.clone(),
         persistent_volume: format!("bowline-{token}").to_lowercase(),
+        claim: "contract/data".to_owned(),
         token: token.to_owned(),
         tags: tags(token),
         spec: snapshot.volume.clone(),

@@ -64,7 +64,7 @@ async fn a_made_volume_serves_a_persistent_volume(fixture: &dyn SnapshotterFixtu
     let source = id_of(fixture, &persistent_volume);
     let first = snapshot(fixture, &source, "contract-serve").await;
     let made = volume(fixture, &volume_request(fixture, &first, "contract-serve")).await;
-    let set = fixture.snapshotter().set_volume_id(&mut persistent_volume, &made.id);
+    let set = fixture.snapshotter().set_volume(&mut persistent_volume, &made);
     assert!(set.is_ok(), "{set:?}");
     assert_eq!(id_of(fixture, &persistent_volume), made.id);
     // And it is backed up like any other.
