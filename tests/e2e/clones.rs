@@ -112,8 +112,8 @@ impl Lab {
         let both = self.directories.values().chain(directories.values());
         assert_eq!(both.collect::<BTreeSet<_>>().len(), 2 * lab::CLAIMS.len());
         assert_eq!(lab::read_files(&self.east, namespace).await.unwrap(), self.files);
-        let provisioned: BTreeSet<_> =
-            self.east.provisioned().into_iter().map(|volume| volume.path).collect();
+        let provisioned: BTreeSet<PathBuf> =
+            self.east.provisioned().into_iter().map(|one| one.volume.into()).collect();
         assert_eq!(provisioned, self.directories.values().cloned().collect());
     }
 

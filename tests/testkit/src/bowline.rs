@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::output::Output;
-use crate::{ControlPlane, wait};
+use crate::{Cloud, ControlPlane, wait};
 
 /// How long a run may take before it is killed and reported as hanging.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -53,6 +53,13 @@ impl Bowline {
     #[must_use]
     pub fn on(&self, cluster: &ControlPlane) -> Self {
         self.clone().env("KUBECONFIG", &cluster.kubeconfig().display().to_string())
+    }
+
+    /// The same sandbox with an account in a cloud, and a location in its bucket.
+    #[must_use]
+    pub fn with_cloud(&self, cloud: &Cloud) -> Self {
+        let environment = cloud.environment().into_iter();
+        environment.fold(self.clone(), |sandbox, (name, value)| sandbox.env(name, &value))
     }
 
     /// The same sandbox with another variable.

@@ -13,7 +13,7 @@ pub async fn build_bowline() -> Result<PathBuf> {
     let start = Instant::now();
     eprintln!("building bowline (some minutes the first time) ...");
     let output = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
-        .args(["build", "--package=bowline", "--bin=bowline"])
+        .args(["build", "--bin=bowline"])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .stdout(Stdio::piped())

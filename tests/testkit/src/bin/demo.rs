@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
 }
 
 async fn tell() -> Result<()> {
-    spawn_blocking(tools::find).await??;
+    spawn_blocking(tools::kubernetes).await??;
     let program = checkout::build_bowline().await?;
     let start = Instant::now();
     let demo = Demo { bowline: Bowline::new(program)?, run: RunDir::create("demo")? };

@@ -16,8 +16,10 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use bowline_testkit::cache::RunDir;
+use bowline_testkit::cloud::REGION;
 use bowline_testkit::control_plane::{Options, write_kubeconfig};
-use bowline_testkit::{ControlPlane, checkout, tools};
+use bowline_testkit::provisioner::Storage;
+use bowline_testkit::{Cloud, ControlPlane, checkout, tools};
 use clap::{Parser, ValueEnum};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
@@ -25,9 +27,11 @@ use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 
 /// Starts real Kubernetes control planes on this machine and runs a command with them.
 ///
-/// The command gets `KUBECONFIG` (a context per cluster, the first one current), `BOWLINE_LOCATION`
-/// (an empty directory), and `bowline`, built from this checkout, and `kubectl` first on its `PATH`.
-/// Everything is taken down when it ends; its exit code is passed on.
+/// The command gets `KUBECONFIG` (a context per cluster, the first one current), `bowline`, built
+/// from this checkout, and `kubectl` first on its `PATH`, and an S3 and an EC2 server by `AWS_*`.
+/// `BOWLINE_LOCATION` is an empty directory, or, where volumes are in EC2, a part of an empty bucket,
+/// which `BOWLINE_S3_LOCATION` names in any case. Everything is taken down when the command ends; its
+/// exit code is passed on.
 #[derive(Debug, Parser)]
 #[command(name = "cargo testenv", bin_name = "cargo testenv")]
 struct Args {
@@ -52,7 +56,13 @@ struct Args {
 enum Volumes {
     /// Directories of this host
     Hostpath,
+    /// EBS volumes of the driver ebs.csi.aws.com, on an EC2 server of this host
+    Ebs,
 }
+
+/// What of the caller's account in AWS would go before ours.
+const FOREIGN: [&str; 4] =
+    ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"];
 
 /// The exit code of a command that Ctrl-C has ended.
 const INTERRUPTED: u8 = 130;
@@ -85,26 +95,33 @@ async fn run(args: Args) -> Result<ExitCode> {
     Ok(exit_code(status))
 }
 
-/// The running clusters and what a command needs to use them.
+/// The running clusters and the cloud, and what a command needs to use them.
 #[derive(Debug)]
 struct Workbench {
     _clusters: Vec<ControlPlane>,
+    cloud: Cloud,
     run: RunDir,
+    location: String,
 }
 
 impl Workbench {
     async fn start(args: &Args) -> Result<Self> {
         check_names(&args.clusters)?;
         let run = RunDir::create("testenv")?;
-        let (bowline, clusters) =
-            tokio::try_join!(checkout::build_bowline(), start_clusters(args))?;
+        let (bowline, (cloud, clusters)) =
+            tokio::try_join!(checkout::build_bowline(), start_servers(args))?;
         write_kubeconfig(&run.path().join("kubeconfig"), &clusters.iter().collect::<Vec<_>>())?;
-        std::fs::create_dir(run.path().join("location"))?;
+        let directory = run.path().join("location");
+        std::fs::create_dir(&directory)?;
         let programs = run.path().join("bin");
         std::fs::create_dir(&programs)?;
         symlink(bowline, programs.join("bowline"))?;
-        symlink(tools::find()?.kubectl, programs.join("kubectl"))?;
-        Ok(Self { _clusters: clusters, run })
+        symlink(tools::kubernetes()?.kubectl, programs.join("kubectl"))?;
+        let location = match args.volumes {
+            Volumes::Hostpath => format!("file://{}", directory.display()),
+            Volumes::Ebs => cloud.location(),
+        };
+        Ok(Self { _clusters: clusters, cloud, run, location })
     }
 
     /// Runs the command in our own process group, so that it has the terminal and its signals.
@@ -115,10 +132,18 @@ impl Workbench {
             None => (env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned()), command),
         };
         eprintln!("running {program}; everything is taken down when it ends");
-        let mut child = Command::new(&program)
+        let mut command = Command::new(&program);
+        for name in FOREIGN {
+            command.env_remove(name);
+        }
+        let mut child = command
             .args(arguments)
+            .envs(self.cloud.environment())
             .env("KUBECONFIG", path.join("kubeconfig"))
-            .env("BOWLINE_LOCATION", format!("file://{}", path.join("location").display()))
+            .env("BOWLINE_LOCATION", &self.location)
+            .env("BOWLINE_S3_LOCATION", self.cloud.location())
+            // As AWS' tools in Python read it.
+            .env("AWS_DEFAULT_REGION", REGION)
             .env("PATH", path_with(&path.join("bin"))?)
             .spawn()
             .with_context(|| format!("failed to run {program}"))?;
@@ -131,14 +156,26 @@ impl Workbench {
     }
 }
 
+async fn start_servers(args: &Args) -> Result<(Cloud, Vec<ControlPlane>)> {
+    eprintln!("starting the cloud (an S3 server, an EC2 server) ...");
+    let cloud = Cloud::start().await?;
+    let storage = match args.volumes {
+        Volumes::Hostpath => Storage::HostPath,
+        Volumes::Ebs => cloud.storage(),
+    };
+    let clusters = start_clusters(args, &storage).await?;
+    Ok((cloud, clusters))
+}
+
 /// Starts all clusters at once; the first has the class `standard`.
-async fn start_clusters(args: &Args) -> Result<Vec<ControlPlane>> {
+async fn start_clusters(args: &Args, storage: &Storage) -> Result<Vec<ControlPlane>> {
     let starts = args.clusters.iter().enumerate().map(|(index, name)| async move {
         let start = Instant::now();
         let storage_class = index == 0 || args.storage_class_everywhere;
         eprintln!("starting {name} (etcd, API server, controllers, scheduler, one fake node) ...");
-        let cluster =
-            ControlPlane::start_with(Options { storage_class, ..Options::new(name) }).await?;
+        let storage = storage.clone();
+        let options = Options { storage_class, storage, ..Options::new(name) };
+        let cluster = ControlPlane::start_with(options).await?;
         eprintln!("{name} is ready after {:.1?}", start.elapsed());
         anyhow::Ok(cluster)
     });

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::certificates::Certificates;
 use crate::ports;
 use crate::process::Program;
-use crate::tools::Tools;
+use crate::tools::Kubernetes;
 
 /// The bearer token of the cluster's one user, who may do anything.
 const TOKEN: &str = "testkit-administrator";
@@ -17,7 +17,7 @@ const TOKEN: &str = "testkit-administrator";
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) name: String,
-    pub(super) tools: Tools,
+    pub(super) tools: Kubernetes,
     pub(super) directory: PathBuf,
     etcd_port: u16,
     etcd_peer_port: u16,
@@ -29,7 +29,7 @@ impl Settings {
     /// Picks ports and writes the files that the components read.
     pub(super) fn new(
         name: &str,
-        tools: Tools,
+        tools: Kubernetes,
         directory: &Path,
         certificates: &Certificates,
     ) -> io::Result<Self> {

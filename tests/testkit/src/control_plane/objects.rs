@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use k8s_openapi::api::core::v1::{Node, ServiceAccount};
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, StorageClass};
 use kube::api::PostParams;
 use kube::{Api, Client};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::provisioner;
+use crate::provisioner::{CLASS, DRIVER, Storage, ZONE_LABEL};
 
 /// The name that `kubernetes.io/hostname` carries on this host's node.
 pub(super) fn host_name() -> String {
@@ -36,6 +36,7 @@ pub(super) async fn create_node(client: &Client, cluster: &str, zone: &str) -> R
                 "kubernetes.io/arch": architecture(),
                 "topology.kubernetes.io/region": region,
                 "topology.kubernetes.io/zone": zone,
+                ZONE_LABEL: zone,
             },
         },
     }))?;
@@ -43,15 +44,42 @@ pub(super) async fn create_node(client: &Client, cluster: &str, zone: &str) -> R
     Ok(())
 }
 
+/// Registers the EBS CSI driver as it registers itself.
+pub(super) async fn register_driver(client: &Client, cluster: &str) -> Result<()> {
+    let driver = serde_json::from_value(json!({
+        "metadata": { "name": DRIVER },
+        "spec": { "attachRequired": true, "podInfoOnMount": false, "fsGroupPolicy": "File" },
+    }))?;
+    Api::<CSIDriver>::all(client.clone()).create(&PostParams::default(), &driver).await?;
+    let node = serde_json::from_value(json!({
+        "metadata": { "name": format!("{cluster}-node") },
+        "spec": { "drivers": [{
+            "name": DRIVER,
+            "nodeID": "i-0123456789abcdef0",
+            "topologyKeys": [ZONE_LABEL],
+        }] },
+    }))?;
+    Api::<CSINode>::all(client.clone()).create(&PostParams::default(), &node).await?;
+    Ok(())
+}
+
 /// Creates the class `standard`, whose claims the stand-in provisioner serves.
-pub(super) async fn create_storage_class(client: &Client) -> Result<()> {
+///
+/// As is usual, EBS volumes go with their claims. Directories stay: with Delete, the controller
+/// manager would remove them itself.
+pub(super) async fn create_storage_class(client: &Client, storage: &Storage) -> Result<()> {
+    let (policy, parameters) = match storage {
+        Storage::HostPath => ("Retain", Value::Null),
+        Storage::Ebs(_) => ("Delete", json!({ "type": "gp3" })),
+    };
     let class = serde_json::from_value(json!({
         "metadata": {
-            "name": provisioner::CLASS,
+            "name": CLASS,
             "annotations": { "storageclass.kubernetes.io/is-default-class": "true" },
         },
-        "provisioner": provisioner::NAME,
-        "reclaimPolicy": "Retain",
+        "provisioner": storage.provisioner(),
+        "parameters": parameters,
+        "reclaimPolicy": policy,
         "volumeBindingMode": "WaitForFirstConsumer",
     }))?;
     Api::<StorageClass>::all(client.clone()).create(&PostParams::default(), &class).await?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Error, Result};
+use anyhow::{Context as _, Result};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::process::Command;
@@ -15,14 +15,15 @@ use super::components::{Settings, kubeconfig};
 use super::objects;
 use crate::cache::RunDir;
 use crate::certificates::Certificates;
+use crate::cloud::Cloud;
 use crate::output::Output;
 use crate::process::{Process, Program};
-use crate::provisioner::{Provisioned, Provisioner};
+use crate::provisioner::{Provisioned, Provisioner, Storage};
+use crate::startup::{self, unless_ended};
 use crate::{tools, wait};
 
 /// How long a start may take on a busy machine; it usually takes five seconds.
 const START: Duration = Duration::from_mins(2);
-const ATTEMPTS: usize = 3;
 /// How long `kubectl` may take; some of its commands would wait for ever.
 const KUBECTL: Duration = Duration::from_mins(2);
 
@@ -35,17 +36,20 @@ pub struct Options {
     pub zone: String,
     /// Whether the class `standard` exists.
     pub storage_class: bool,
-    /// Where volumes lie, if they are to outlive the cluster.
+    /// What the volumes of the class `standard` are.
+    pub storage: Storage,
+    /// Where volumes that are directories lie, if they are to outlive the cluster.
     pub volumes: Option<PathBuf>,
 }
 
 impl Options {
-    /// A cluster in `us-east-1a` that has the class `standard`.
+    /// A cluster in `us-east-1a` that has the class `standard`, with directories as volumes.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             zone: "us-east-1a".to_owned(),
             storage_class: true,
+            storage: Storage::default(),
             volumes: None,
         }
     }
@@ -81,19 +85,21 @@ impl ControlPlane {
         tokio::try_join!(Self::start("east"), Self::start_fresh("west"))
     }
 
-    /// Starts a cluster; once more where another process took one of its ports.
-    pub async fn start_with(options: Options) -> Result<Self> {
-        let tools = spawn_blocking(tools::find).await??;
-        for _ in 1..ATTEMPTS {
-            match Box::pin(Self::attempt(&options, tools.clone())).await {
-                Err(error) if error.is::<AddressInUse>() => {}
-                other => return other,
-            }
-        }
-        Box::pin(Self::attempt(&options, tools)).await
+    /// Starts `east` and `west` like [`Self::start_pair`], with volumes in EC2.
+    pub async fn start_pair_in(cloud: &Cloud) -> Result<(Self, Self)> {
+        let east = Options { storage: cloud.storage(), ..Options::new("east") };
+        let west = Options { name: "west".to_owned(), storage_class: false, ..east.clone() };
+        tokio::try_join!(Self::start_with(east), Self::start_with(west))
     }
 
-    async fn attempt(options: &Options, tools: tools::Tools) -> Result<Self> {
+    /// Starts a cluster; once more where another process took one of its ports.
+    pub async fn start_with(options: Options) -> Result<Self> {
+        let tools = spawn_blocking(tools::kubernetes).await??;
+        startup::on_free_ports(async || Box::pin(Self::attempt(&options, tools.clone())).await)
+            .await
+    }
+
+    async fn attempt(options: &Options, tools: tools::Kubernetes) -> Result<Self> {
         let run = RunDir::create(&options.name)?;
         let certificates = Certificates::generate()?;
         let settings = Settings::new(&options.name, tools, run.path(), &certificates)?;
@@ -106,12 +112,16 @@ impl ControlPlane {
         let scheduler = start(settings.scheduler())?;
         let kwok = start(settings.kwok())?;
         objects::create_node(&client, &options.name, &options.zone).await?;
+        if let Storage::Ebs(_) = options.storage {
+            objects::register_driver(&client, &options.name).await?;
+        }
         if options.storage_class {
-            objects::create_storage_class(&client).await?;
+            objects::create_storage_class(&client, &options.storage).await?;
         }
         ready(&client, &options.name, &[&controller_manager, &scheduler, &kwok]).await?;
         let volumes = options.volumes.clone().unwrap_or_else(|| run.path().join("volumes"));
-        let provisioner = Provisioner::start(&run.path().join("kubeconfig"), &volumes)?;
+        let kubeconfig = run.path().join("kubeconfig");
+        let provisioner = Provisioner::start(&kubeconfig, options.storage.clone(), &volumes)?;
         Ok(Self {
             provisioner,
             kwok,
@@ -222,18 +232,6 @@ pub fn write_kubeconfig(path: &Path, clusters: &[&ControlPlane]) -> Result<()> {
         .with_context(|| format!("failed to write {}", path.display()))
 }
 
-/// A port was taken by somebody else between picking and listening.
-#[derive(Debug)]
-struct AddressInUse;
-
-impl std::fmt::Display for AddressInUse {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("a port is in use")
-    }
-}
-
-impl std::error::Error for AddressInUse {}
-
 async fn client(directory: &Path) -> Result<Client> {
     let kubeconfig = Kubeconfig::read_from(directory.join("kubeconfig"))?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
@@ -252,26 +250,4 @@ async fn ready(client: &Client, name: &str, processes: &[&Process]) -> Result<()
     let ready =
         wait::until("the node is ready", START, async || objects::is_ready(client, name).await);
     unless_ended(processes, ready).await
-}
-
-/// Waits for the first of two: the condition, or the end of a component that it needs.
-async fn unless_ended(
-    processes: &[&Process],
-    condition: impl Future<Output = Result<()>>,
-) -> Result<()> {
-    let ended = wait::until("a component ends", Duration::MAX, async || {
-        Ok(processes.iter().find(|process| process.has_ended()))
-    });
-    tokio::select! {
-        result = condition => result,
-        process = ended => Err(failure(process?)),
-    }
-}
-
-fn failure(process: &Process) -> Error {
-    if process.log().contains("address already in use") {
-        AddressInUse.into()
-    } else {
-        Error::msg(process.log_tail())
-    }
 }

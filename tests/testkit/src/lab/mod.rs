@@ -6,4 +6,4 @@ mod volumes;
 
 pub use deploy::{CLAIMS, MANIFEST, NAMESPACE, deploy, wait_until_up};
 pub use files::{Entry, Kind, Tree, read_tree, write_tree};
-pub use volumes::{read_files, volumes, write_files};
+pub use volumes::{handles, read_files, volumes, write_files};

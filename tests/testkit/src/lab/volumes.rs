@@ -14,19 +14,34 @@ use crate::provisioner::host_path;
 
 /// The directory behind each bound claim of a namespace, by the claim's name.
 pub async fn volumes(client: &Client, namespace: &str) -> Result<BTreeMap<String, PathBuf>> {
+    of_bound_claims(client, namespace, host_path).await
+}
+
+/// The CSI handle behind each bound claim of a namespace, by the claim's name.
+pub async fn handles(client: &Client, namespace: &str) -> Result<BTreeMap<String, String>> {
+    let handle =
+        |volume: &PersistentVolume| Some(volume.spec.as_ref()?.csi.as_ref()?.volume_handle.clone());
+    of_bound_claims(client, namespace, handle).await
+}
+
+async fn of_bound_claims<T>(
+    client: &Client,
+    namespace: &str,
+    read: fn(&PersistentVolume) -> Option<T>,
+) -> Result<BTreeMap<String, T>> {
     let claims = Api::<PersistentVolumeClaim>::namespaced(client.clone(), namespace);
     let volumes = Api::<PersistentVolume>::all(client.clone());
-    let mut directories = BTreeMap::new();
+    let mut found = BTreeMap::new();
     for claim in claims.list(&ListParams::default()).await? {
         let bound = claim.status.iter().any(|status| status.phase.as_deref() == Some("Bound"));
         let name = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_ref());
         if let Some(name) = name.filter(|_| bound) {
-            let volume = volumes.get(name).await?;
-            let path = host_path(&volume).with_context(|| format!("{name} is no host path"))?;
-            directories.insert(claim.name_any(), path);
+            let read = read(&volumes.get(name).await?);
+            found
+                .insert(claim.name_any(), read.with_context(|| format!("{name} is another kind"))?);
         }
     }
-    Ok(directories)
+    Ok(found)
 }
 
 /// Writes different files to each of the lab's volumes; returns what lies on each, by claim.

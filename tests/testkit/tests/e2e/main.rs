@@ -2,6 +2,8 @@
 
 mod control_plane;
 mod demo;
+mod ebs;
 mod harness;
 mod lab;
+mod servers;
 mod testenv;
