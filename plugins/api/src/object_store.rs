@@ -58,7 +58,8 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// Discards what unfinished uploads, of whatever process, left behind for keys below `prefix`.
     async fn abort_uploads(&self, prefix: &str) -> Result<(), StoreError>;
 
-    /// Tells until when the store refuses to remove an object; none if it does not.
+    /// Tells until when the store refuses to remove an object, which may be over by now; none if it
+    /// does not.
     async fn retention(&self, key: &str) -> Result<Option<Retention>, StoreError> {
         let _ = key;
         Ok(None)

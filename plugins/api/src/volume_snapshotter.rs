@@ -46,17 +46,31 @@ pub trait VolumeSnapshotter: fmt::Debug + Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Names where its snapshots lie as it is reached from here: a region; none if there is but one
+    /// such place.
+    ///
+    /// What was made in one place seems not to exist in another.
+    async fn place(&self) -> Result<Option<String>, SnapshotterError> {
+        Ok(None)
+    }
+
     /// Asks whether this caller may do what an operation needs, without doing it.
     ///
-    /// `volume_id` is a volume that the operation is about, for providers that ask for one.
+    /// `subject` is what the operation is about, for providers that ask for it: a volume to back up,
+    /// a snapshot to delete.
     async fn rights(
         &self,
         operation: Operation,
-        volume_id: Option<&str>,
+        subject: Option<&str>,
     ) -> Result<Vec<Right>, SnapshotterError> {
-        let _ = (operation, volume_id);
+        let _ = (operation, subject);
         Ok(Vec::new())
     }
+
+    /// Tells by its form alone whether an id can be that of one of this provider's snapshots.
+    ///
+    /// That a snapshot does not exist means something only from the provider that made it.
+    fn is_snapshot_id(&self, id: &str) -> bool;
 
     /// Starts the snapshot of a volume, or finds the one that this token started.
     async fn create_snapshot(
@@ -199,6 +213,11 @@ pub struct VolumeRequest {
     pub tags: Tags,
     /// What the volume shall be like.
     pub spec: VolumeSpec,
+    /// Whether it is for the very cluster that its source was of.
+    ///
+    /// If not, the tags by which that cluster owns its volumes do not come along: whoever tears it
+    /// down would take this one, too.
+    pub same_cluster: bool,
     /// The `kubernetes.io/hostname` label of every node of the target cluster.
     pub nodes: BTreeSet<String>,
 }

@@ -1,29 +1,32 @@
 //! EBS: snapshots of volumes, and volumes from snapshots.
+//!
+//! `CreateSnapshot` knows no client token, and replies get lost. So everything that is made carries
+//! the token of its request as a tag, and is looked for by that tag before it is made and before it
+//! is made again. Questions that come at the same time share one call, calls keep to the rates that
+//! EC2 publishes, and what EC2 says in reply is taken by its meaning: see `fault`.
 
-use crate::Connection;
+mod batch;
+mod client;
+mod consistency;
+mod describe;
+#[cfg(test)]
+mod fake;
+mod fault;
+mod ids;
+mod make;
+mod options;
+mod order;
+mod pace;
+mod persistent_volume;
+mod recorded;
+mod retry;
+mod rights;
+mod snapshots;
+mod snapshotter;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod volumes;
 
-/// How volumes are snapshotted and made.
-#[derive(Clone, Debug, Default)]
-pub struct EbsOptions {
-    /// How EC2 is reached.
-    pub connection: Connection,
-    /// The KMS key of new volumes, in place of the recorded one.
-    pub kms_key_id: Option<String>,
-    /// The name of the cluster that new volumes are for, as the CSI driver's tags have it.
-    pub cluster_name: Option<String>,
-    /// Accounts whose snapshots may be used besides the caller's own.
-    pub trusted_accounts: Vec<String>,
-}
-
-/// Snapshots EBS volumes.
-#[derive(Debug)]
-pub struct EbsSnapshotter {
-    options: EbsOptions,
-}
-
-impl EbsSnapshotter {
-    /// A snapshotter that connects when it is first asked.
-    pub fn new(options: EbsOptions) -> Self {
-        Self { options }
-    }
-}
+pub use options::EbsOptions;
+pub use snapshotter::EbsSnapshotter;

@@ -1,56 +1,32 @@
 //! S3: a bucket, or the part of it below a prefix, as an object store.
+//!
+//! Every call goes through [`retry`], which alone decides what is tried again; the SDK's own retries
+//! are off, since they can't tell a write whose reply was lost from one that was refused. Where an
+//! attempt may have had its effect and a later one is told that the key is taken, the object is read
+//! back: our own bytes are success.
+//!
+//! Stores that speak S3 without conditional writes or SHA-256 checksums are used as well as they
+//! can be, see [`terms`]; each such lack becomes a notice.
 
-use std::path::PathBuf;
+mod abort;
+mod checksum;
+mod client;
+mod error;
+mod list;
+mod options;
+mod parts;
+mod presign;
+mod protection;
+mod read;
+mod region;
+mod retry;
+mod session;
+mod store;
+mod terms;
+#[cfg(test)]
+mod tests;
+mod upload;
+mod write;
 
-use crate::Connection;
-
-/// Which bucket, and how objects are written to it.
-#[derive(Clone, Debug, Default)]
-pub struct S3Options {
-    /// How S3 is reached.
-    pub connection: Connection,
-    /// The bucket, by name or by the ARN of an access point.
-    pub bucket: String,
-    /// What all keys start with; empty, or without a slash at either end.
-    pub prefix: String,
-    /// The bucket in the path of the URL instead of in the host name.
-    pub force_path_style: bool,
-    /// The URL that presigned URLs begin with, in place of the endpoint.
-    pub public_url: Option<String>,
-    /// How objects are encrypted at rest.
-    pub encryption: Encryption,
-    /// Tags of every object.
-    pub tags: Vec<(String, String)>,
-    /// The storage class of objects, such as `STANDARD_IA`.
-    pub storage_class: Option<String>,
-    /// Whether writes go without SHA-256 checksums (with Content-MD5 instead), for stores that know
-    /// none.
-    pub without_checksums: bool,
-}
-
-/// How objects are encrypted at rest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Encryption {
-    /// As the bucket does by itself.
-    #[default]
-    Bucket,
-    /// With keys of S3 (SSE-S3).
-    S3,
-    /// With a key of KMS (SSE-KMS); none is the account's own for S3.
-    Kms(Option<String>),
-    /// With the 32 bytes of a file, which S3 does not keep (SSE-C).
-    Customer(PathBuf),
-}
-
-/// A bucket, or the part of it below a prefix.
-#[derive(Debug)]
-pub struct S3Store {
-    options: S3Options,
-}
-
-impl S3Store {
-    /// A store that connects when it is first asked.
-    pub fn new(options: S3Options) -> Self {
-        Self { options }
-    }
-}
+pub use options::{Encryption, S3Options};
+pub use store::S3Store;

@@ -11,7 +11,7 @@ use bowline_api::{
 use serde_json::Value;
 
 use super::error::{failed, refused};
-use super::names::volume_path;
+use super::names::{SnapshotId, volume_path};
 use super::persistent_volume::{elsewhere, is_directory, not_the_only_node, path, set_path};
 use super::snapshots::Snapshots;
 use super::volumes;
@@ -84,6 +84,10 @@ impl VolumeSnapshotter for DirectorySnapshotter {
             let what = format!("volume {}", volume.id);
             Err(refused(what, "the persistent volume is not a directory of a host"))
         }
+    }
+
+    fn is_snapshot_id(&self, id: &str) -> bool {
+        SnapshotId::parse(id).is_ok()
     }
 
     async fn create_snapshot(

@@ -139,6 +139,10 @@ impl VolumeSnapshotter for FaultyFixture {
         Ok(())
     }
 
+    fn is_snapshot_id(&self, id: &str) -> bool {
+        self.right().is_snapshot_id(id)
+    }
+
     async fn create_snapshot(
         &self,
         request: &SnapshotRequest,

@@ -57,6 +57,7 @@ impl LocalFixture {
 
     pub(crate) fn volume_request(source: &Path, snapshot_id: &str, name: &str) -> VolumeRequest {
         VolumeRequest {
+            same_cluster: true,
             snapshot_id: snapshot_id.to_owned(),
             source_volume_id: source.to_str().unwrap().to_owned(),
             persistent_volume: name.to_owned(),

@@ -116,6 +116,7 @@ fn volume_request(
     token: &str,
 ) -> VolumeRequest {
     VolumeRequest {
+        same_cluster: true,
         snapshot_id: snapshot.id.clone(),
         source_volume_id: snapshot.volume_id.clone(),
         persistent_volume: format!("bowline-{token}").to_lowercase(),

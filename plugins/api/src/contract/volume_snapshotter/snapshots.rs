@@ -25,6 +25,8 @@ async fn a_snapshot_says_what_it_is(fixture: &dyn SnapshotterFixture) {
     let made = snapshot(fixture, &volume, "contract-describe").await;
     let found = fixture.snapshotter().snapshot(&made.id).await;
     let found = found.unwrap_or_else(|error| panic!("describe: {error:?}"));
+    assert!(fixture.snapshotter().is_snapshot_id(&made.id), "{} is an id", made.id);
+    assert!(!fixture.snapshotter().is_snapshot_id("of another/provider"));
     for snapshot in [made, found] {
         assert_eq!(snapshot.volume_id, volume);
         assert_eq!(snapshot.state, SnapshotState::Completed);
