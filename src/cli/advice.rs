@@ -5,10 +5,11 @@ use std::error::Error;
 
 use bowline_api::StoreError;
 
+use super::config;
 use super::exit::Exit;
 use crate::engine::model::filter::closest;
-use crate::engine::model::{duration, filter, location, names, selector};
-use crate::engine::{backup, cluster, restore, store};
+use crate::engine::model::{duration, filter, location, names, selector, zones};
+use crate::engine::{backup, cluster, delete, restore, store};
 
 /// How the program ends, and what would help.
 pub(super) type Advice = (Exit, Cow<'static, str>);
@@ -16,9 +17,11 @@ pub(super) type Advice = (Exit, Cow<'static, str>);
 type Row = fn(&(dyn Error + 'static)) -> Option<Advice>;
 
 /// One row for every type of error that has advice.
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 12] = [
     |error| error.downcast_ref().map(of_backup),
     |error| error.downcast_ref().map(of_restore),
+    |error| error.downcast_ref().map(of_delete),
+    |error| error.downcast_ref().map(config::Error::advice),
     |error| error.downcast_ref().map(of_store),
     |error| error.downcast_ref().map(of_cluster),
     |error| of_model(error, filter::Error::hint),
@@ -54,12 +57,36 @@ fn of_backup(error: &backup::Error) -> Advice {
         E::NameInUse { .. } => {
             (Exit::Failed, "choose another name; bowline backup get lists those in use".into())
         }
-        E::Incomplete { .. } => (
+        E::Incomplete { name, .. } => (
             Exit::Failed,
-            "if it runs no longer, add --replace-incomplete to clear it and start anew".into(),
+            format!(
+                "if it runs no longer, bowline backup finish {name} completes it where its archive \
+                 is whole, or add --replace-incomplete to clear it and start anew"
+            )
+            .into(),
+        ),
+        E::NotFound { similar: Some(similar), .. } => {
+            (Exit::NotFound, did_you_mean(similar).into())
+        }
+        E::NotFound { .. } => (Exit::NotFound, "bowline backup get lists what there is".into()),
+        E::Invalid { name, .. } | E::Finished { name } => {
+            (Exit::Failed, format!("bowline backup describe {name} shows what it is").into())
+        }
+        E::NotWhole { name } => (
+            Exit::Failed,
+            format!(
+                "if it runs no longer, bowline backup create {name} --replace-incomplete clears it \
+                 and starts anew"
+            )
+            .into(),
+        ),
+        E::NoSnapshotter { .. } | E::OutOfReach { .. } => (
+            Exit::Failed,
+            "finish it with a program that has that provider, in the region of the snapshots"
+                .into(),
         ),
         E::Deleting { .. } => {
-            (Exit::Failed, "choose another name, or wait until it is gone".into())
+            (Exit::Failed, "bowline backup delete finishes that; or choose another name".into())
         }
         E::Filter(error) => (Exit::Usage, error.hint().into()),
         E::UnknownNamespace { similar: Some(similar), .. } => {
@@ -68,15 +95,28 @@ fn of_backup(error: &backup::Error) -> Advice {
         E::UnknownNamespace { .. } => {
             (Exit::Usage, "kubectl get namespaces lists those that exist".into())
         }
+        E::NotAllowed { .. } => (
+            Exit::Unreachable,
+            "grant that (docs/guides/aws.md has a policy for it), or leave the volumes out with \
+             --snapshot-volumes=false"
+                .into(),
+        ),
         E::Location(error) => of_store(error),
         E::Cluster(error) => of_cluster(error),
-        E::Broken { cleared: true, .. } => {
-            (Exit::Failed, "mend the cause and run the same command again".into())
-        }
-        E::Broken { cleared: false, .. } => (
+        E::Unfinished { name, .. } => (
             Exit::Failed,
-            "mend the cause and run the same command again with --replace-incomplete".into(),
+            format!("mend the cause and run bowline backup finish {name}, from any machine").into(),
         ),
+        E::Broken { cleared, .. } => (Exit::Failed, anew(*cleared).into()),
+    }
+}
+
+/// How a backup that broke off is made after all.
+fn anew(cleared: bool) -> &'static str {
+    if cleared {
+        "mend the cause and run the same command again"
+    } else {
+        "mend the cause and run the same command again with --replace-incomplete"
     }
 }
 
@@ -106,6 +146,17 @@ fn of_restore(error: &restore::Error) -> Advice {
         E::UnknownNamespace { .. } => {
             (Exit::Usage, "bowline backup describe shows what the backup holds".into())
         }
+        E::Zones(error) => of_zones(error),
+        E::Provider { .. } => (
+            Exit::Unreachable,
+            "check credentials and region; --restore-volumes=false restores claims without data"
+                .into(),
+        ),
+        E::NotAllowed { .. } => (
+            Exit::Unreachable,
+            "grant that, or leave these kinds out (--exclude-resources); --dry-run lists all rights"
+                .into(),
+        ),
         E::Location(error) => of_store(error),
         E::Cluster(error) => of_cluster(error),
         E::Broken { name, .. } => (
@@ -115,6 +166,74 @@ fn of_restore(error: &restore::Error) -> Advice {
                  where it was"
             )
             .into(),
+        ),
+    }
+}
+
+fn of_delete(error: &delete::Error) -> Advice {
+    use delete::Error as E;
+    match error {
+        E::NotFound { similar: Some(similar), .. } => {
+            (Exit::NotFound, did_you_mean(similar).into())
+        }
+        E::NotFound { noun, .. } => {
+            (Exit::NotFound, format!("bowline {noun} get lists what there is").into())
+        }
+        E::Retained { until: Some(_), .. } => {
+            (Exit::Failed, "nothing was touched; run the same command again then".into())
+        }
+        E::Retained { until: None, .. } => {
+            (Exit::Failed, "nothing was touched; have the legal hold lifted first".into())
+        }
+        E::NoProvider { known, .. } => (
+            Exit::Failed,
+            format!(
+                "nothing was touched; at hand is {known}; for EBS set AWS_REGION or AWS_PROFILE"
+            )
+            .into(),
+        ),
+        E::OtherRegion { .. } => {
+            (Exit::Failed, "nothing was touched; set AWS_REGION to the region of that zone".into())
+        }
+        E::Unseen { .. } => (
+            Exit::Failed,
+            "nothing was touched; use the credentials that the backup was made with, or, if they \
+             are gone for good, --ignore-missing-snapshots"
+                .into(),
+        ),
+        E::NotAllowed { .. } => (
+            Exit::Unreachable,
+            "nothing was touched; grant that (docs/guides/aws.md has a policy for it)".into(),
+        ),
+        E::OtherBackup { mark, .. } => (
+            Exit::Failed,
+            format!("nothing was touched; to keep what lies there, remove \"{mark}\" by hand")
+                .into(),
+        ),
+        E::OutOfReach { .. } | E::Snapshots { .. } => {
+            (Exit::Unreachable, "nothing was touched; check your credentials and AWS_REGION".into())
+        }
+        E::Location(error) => of_store(error),
+        E::Broken { .. } => (
+            Exit::Failed,
+            "mend the cause and run the same command again: it finishes the deletion".into(),
+        ),
+    }
+}
+
+fn of_zones(error: &zones::Error) -> Advice {
+    use zones::Error as E;
+    match error {
+        E::UnknownTarget { .. } => {
+            (Exit::Usage, "name one of these: --zone-mappings OLD:NEW".into())
+        }
+        E::NotRecorded { .. } => {
+            (Exit::Usage, "name one of these, or leave the mapping out: --zone-mappings".into())
+        }
+        E::Elsewhere { .. } => (
+            Exit::Unreachable,
+            "give the cluster's region, or say where volumes shall go: --zone-mappings OLD:NEW"
+                .into(),
         ),
     }
 }
@@ -206,6 +325,39 @@ mod tests {
             (boxed(backup::Error::Cluster(forbidden)), Exit::Unreachable),
         ] {
             assert_eq!(of(error.as_ref()).map(|(exit, _)| exit), Some(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_allowed_or_has_no_place_ends_the_run_before_anything_is_written() {
+        let set = |zone: &str| std::collections::BTreeSet::from([zone.to_owned()]);
+        let (from, to, available) = ("a".to_owned(), "b".to_owned(), set("c"));
+        let typed = zones::Error::UnknownTarget { from, to, available };
+        let elsewhere = zones::Error::Elsewhere { nodes: set("a"), available: set("b") };
+        let what = "the zones".to_owned();
+        let source = bowline_api::SnapshotterError::NotFound { what };
+        for (error, expected, hint) in [
+            (boxed(restore::Error::Zones(typed)), Exit::Usage, "--zone-mappings"),
+            (boxed(restore::Error::Zones(elsewhere)), Exit::Unreachable, "region"),
+            (
+                boxed(restore::Error::Provider { provider: "aws", source }),
+                Exit::Unreachable,
+                "region",
+            ),
+            (
+                boxed(restore::Error::NotAllowed { missing: Vec::new() }),
+                Exit::Unreachable,
+                "--exclude-resources",
+            ),
+            (
+                boxed(backup::Error::NotAllowed { missing: Vec::new() }),
+                Exit::Unreachable,
+                "--snapshot-volumes=false",
+            ),
+        ] {
+            let (exit, told) = of(error.as_ref()).unwrap();
+            assert_eq!(exit, expected, "{error}");
+            assert!(told.contains(hint), "{told}");
         }
     }
 

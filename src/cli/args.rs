@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::commands::{backup, completion, restore, version};
+use super::commands::{backup, completion, location, restore, version};
 use super::exit;
 use super::logging::LogLevel;
 use super::values::positive;
@@ -40,9 +40,10 @@ pub struct GlobalArgs {
     /// The context of the kubeconfig (default: its current one)
     #[arg(long, global = true, visible_alias = "context", value_name = "NAME")]
     pub kubecontext: Option<String>,
-    /// Where backups are kept, such as `file:///var/backups` (default: `$BOWLINE_LOCATION`, else a
-    /// directory of your own)
-    #[arg(long, global = true, visible_alias = "location", value_name = "URL")]
+    /// Where backups are kept: a URL such as `s3://bucket/prefix` or `file:///var/backups`, or the
+    /// name of a configured location (default: `$BOWLINE_LOCATION`, else the configured default,
+    /// else a directory of your own)
+    #[arg(long, global = true, visible_alias = "location", value_name = "URL|NAME")]
     pub storage_location: Option<String>,
     /// How long the API server may take for a reply; what fails is tried again for twice as long
     #[arg(long, global = true, value_name = "DURATION", default_value = "1m",
@@ -67,6 +68,8 @@ pub enum Command {
     Backup(backup::Command),
     #[command(subcommand, visible_alias = "restores")]
     Restore(restore::Command),
+    #[command(subcommand, visible_aliases = ["locations", "backup-location"])]
+    Location(location::Command),
     Version(version::Args),
     Completion(completion::Args),
 }

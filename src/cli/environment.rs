@@ -13,9 +13,14 @@ pub(super) struct Environment {
     pub location: Option<String>,
     /// Whether `NO_COLOR` is set and not empty.
     pub no_color: bool,
+    /// The file that AWS tools are set up in, if it is not where it usually is.
+    aws_config: Option<PathBuf>,
+    /// Whether a variable says in which region, or by which profile, AWS is used.
+    names_aws: bool,
     home: Option<PathBuf>,
     data_home: Option<PathBuf>,
     state_home: Option<PathBuf>,
+    config_home: Option<PathBuf>,
 }
 
 impl Environment {
@@ -31,9 +36,14 @@ impl Environment {
         Self {
             location: location.map(|value| value.to_string_lossy().into_owned()),
             no_color: set("NO_COLOR").is_some(),
+            aws_config: set("AWS_CONFIG_FILE").map(PathBuf::from),
+            names_aws: ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"]
+                .into_iter()
+                .any(|name| set(name).is_some()),
             home: set("HOME").map(PathBuf::from),
             data_home: set("XDG_DATA_HOME").map(PathBuf::from),
             state_home: set("XDG_STATE_HOME").map(PathBuf::from),
+            config_home: set("XDG_CONFIG_HOME").map(PathBuf::from),
         }
     }
 
@@ -45,6 +55,19 @@ impl Environment {
     /// Where this user's state lies; none without a home.
     pub(super) fn state_directory(&self) -> Option<PathBuf> {
         self.own_directory(self.state_home.as_deref(), ".local/state")
+    }
+
+    /// Where this user's configuration lies; none without a home.
+    pub(super) fn config_directory(&self) -> Option<PathBuf> {
+        self.own_directory(self.config_home.as_deref(), ".config")
+    }
+
+    /// Whether AWS is set up on this machine: a region or a profile is named, or its configuration
+    /// file is there.
+    pub(super) fn has_aws(&self) -> bool {
+        let usual = || Some(self.home.as_ref()?.join(".aws/config"));
+        let file = self.aws_config.clone().or_else(usual);
+        self.names_aws || file.is_some_and(|file| file.exists())
     }
 
     /// By the XDG Base Directory Specification, a relative path counts as not set.
@@ -82,6 +105,21 @@ mod tests {
         assert_eq!(state(&[("HOME", "")]), None);
         let data = environment(&[HOME, ("XDG_STATE_HOME", "/state")]).data_directory();
         assert_eq!(data, Some(PathBuf::from("/home/me/.local/share/bowline")));
+        let config = environment(&[("XDG_CONFIG_HOME", "/etc/me")]).config_directory();
+        assert_eq!(config, Some(PathBuf::from("/etc/me/bowline")));
+    }
+
+    #[test]
+    fn aws_is_set_up_where_a_variable_or_a_file_says_so() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().display().to_string();
+        assert!(!environment(&[("HOME", &path)]).has_aws());
+        assert!(!environment(&[("HOME", &path), ("AWS_REGION", "")]).has_aws());
+        assert!(environment(&[("AWS_REGION", "eu-west-1")]).has_aws());
+        assert!(environment(&[("AWS_PROFILE", "work")]).has_aws());
+        std::fs::create_dir(home.path().join(".aws")).unwrap();
+        std::fs::write(home.path().join(".aws/config"), "").unwrap();
+        assert!(environment(&[("HOME", &path)]).has_aws());
     }
 
     #[test]

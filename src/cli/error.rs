@@ -93,7 +93,8 @@ impl CliError {
         told.map_or(self.exit, |()| self.exit)
     }
 
-    fn rendered(&self, style: Style) -> String {
+    /// The error as lines of text.
+    pub(super) fn rendered(&self, style: Style) -> String {
         let causes = self.causes.iter().map(|cause| format!("  cause: {}\n", printable(cause)));
         [
             style.labelled(Tone::Error, "error:", &self.message),

@@ -4,6 +4,8 @@
 mod advice;
 pub mod args;
 mod commands;
+mod config;
+mod confirmation;
 pub mod description;
 mod environment;
 pub mod error;

@@ -1,8 +1,8 @@
 //! What is shown while the engine works: a bar on a terminal, plain lines elsewhere.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressState, ProgressStyle};
@@ -44,6 +44,21 @@ impl Mode {
     }
 }
 
+/// How far an operation has come, also when it is over.
+#[derive(Clone, Debug, Default)]
+pub struct Reached(Arc<Mutex<Option<Stage>>>);
+
+impl Reached {
+    /// Whether this stage was begun, or one after it.
+    pub fn has_come_to(&self, stage: Stage) -> bool {
+        self.latest().is_some_and(|latest| latest >= stage)
+    }
+
+    fn latest(&self) -> MutexGuard<'_, Option<Stage>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Shows the events of an operation, until it is dropped.
 ///
 /// Counting never waits: only whole lines take a lock, and the bar has a thread of its own, which
@@ -56,6 +71,7 @@ pub struct Progress {
     began: Instant,
     /// When the last plain line was printed, in milliseconds since `began`.
     last: AtomicU64,
+    reached: Reached,
 }
 
 impl Progress {
@@ -63,7 +79,13 @@ impl Progress {
     pub fn new(mode: Mode, screen: Screen, style: Style, clock: Clock) -> Self {
         let tally = Arc::new(Tally::new(clock));
         let began = tally.now();
-        Self { mode, screen, style, tally, began, last: AtomicU64::new(0) }
+        let (last, reached) = (AtomicU64::new(0), Reached::default());
+        Self { mode, screen, style, tally, began, last, reached }
+    }
+
+    /// Tells how far the operation has come, from now on.
+    pub fn reached(&self) -> Reached {
+        self.reached.clone()
     }
 
     /// Carries an operation through, and shows how long it takes even while no event comes.
@@ -103,6 +125,7 @@ impl Progress {
     fn begin(&self, stage: Stage) {
         self.settle();
         self.tally.begin(Some(stage));
+        *self.reached.latest() = Some(stage);
         match self.mode {
             Mode::Quiet => {}
             Mode::Plain => {
@@ -195,7 +218,6 @@ impl std::fmt::Debug for Progress {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
     use std::task::Poll::{Pending, Ready};
 
     use bowline_api::{GroupResource, ItemId};
@@ -311,6 +333,18 @@ awaiting snapshots: 61s
         tokio::time::timeout(limit, progress.during(silent)).await.unwrap();
         let expected = "awaiting readiness\nawaiting readiness: 5s\nawaiting readiness: 5s\n";
         assert_eq!(printed.text(), expected);
+    }
+
+    #[test]
+    fn how_far_it_came_is_known_when_it_is_over() {
+        let Fixture { progress, .. } = fixture(Mode::Quiet);
+        let reached = progress.reached();
+        assert!(!reached.has_come_to(Stage::Preflight));
+        progress.observe(&Event::Stage(Stage::Collecting));
+        assert!(!reached.has_come_to(Stage::Snapshots));
+        progress.observe(&Event::Stage(Stage::Committing));
+        drop(progress);
+        assert!(reached.has_come_to(Stage::Snapshots));
     }
 
     #[test]

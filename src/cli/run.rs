@@ -62,6 +62,7 @@ async fn carry_out(settings: &Settings, command: Command) -> Outcome {
     match command {
         Command::Backup(command) => commands::backup::run(settings, command).await,
         Command::Restore(command) => commands::restore::run(settings, command).await,
+        Command::Location(command) => commands::location::run(settings, command).await,
         Command::Version(args) => commands::version::run(settings, &args).await,
         Command::Completion(args) => commands::completion::run(&args),
     }
@@ -93,6 +94,7 @@ impl Command {
         match self {
             Self::Backup(command) => command.format(),
             Self::Restore(command) => command.format(),
+            Self::Location(command) => command.format(),
             Self::Version(args) => args.output.output,
             Self::Completion(_) => OutputFormat::Table,
         }

@@ -1,21 +1,25 @@
 //! Arguments and environment, resolved: what a command works with.
 
+use std::fmt;
 use std::io::IsTerminal as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::args::GlobalArgs;
+use super::config::{self, Config};
 use super::environment::Environment;
 use super::error::CliError;
 use super::exit::Exit;
 use super::logging::LogLevel;
-use super::progress::{Mode, Progress};
+use super::plugins::SnapshotterOptions;
+use super::progress::{Mode, Progress, Reached};
 use super::style::{Style, printable};
 use super::{Screen, plugins};
+use crate::engine::backup::Tools;
 use crate::engine::clock::Clock;
 use crate::engine::cluster::{Cluster, Options};
-use crate::engine::context::{Context, Limits};
-use crate::engine::event::Observer;
+use crate::engine::context::{Context, Limits, Snapshotters};
+use crate::engine::event::{Observer, Stage};
 use crate::engine::model::location::Location;
 use crate::engine::run::Engine;
 use crate::engine::store::BackupStore;
@@ -29,6 +33,40 @@ pub(super) struct Settings {
     pub style: Style,
     pub clock: Clock,
     interruption_hint: OnceLock<String>,
+    later_hint: OnceLock<(Reached, Stage, String)>,
+}
+
+/// The location that a command works with.
+#[derive(Clone, Debug)]
+pub(super) struct Chosen {
+    pub location: Location,
+    pub origin: Origin,
+}
+
+/// Who chose a location.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Flag,
+    Variable,
+    Configured,
+    Embedded,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Flag => "--storage-location",
+            Self::Variable => "$BOWLINE_LOCATION",
+            Self::Configured => "default of config.toml",
+            Self::Embedded => "built in",
+        })
+    }
+}
+
+fn open(Chosen { location, origin }: &Chosen) -> Result<BackupStore, CliError> {
+    plugins::store(location).map_err(|error| {
+        CliError::of(&error).within(format!("the storage location is not valid ({origin})"))
+    })
 }
 
 impl Settings {
@@ -38,8 +76,9 @@ impl Settings {
         screen: Screen,
         style: Style,
     ) -> Self {
-        let (clock, interruption_hint) = (Clock::System, OnceLock::new());
-        Self { global, environment, screen, style, clock, interruption_hint }
+        let (interruption_hint, later_hint) = (OnceLock::new(), OnceLock::new());
+        let clock = Clock::System;
+        Self { global, environment, screen, style, clock, interruption_hint, later_hint }
     }
 
     /// How much is logged.
@@ -55,45 +94,96 @@ impl Settings {
         }
     }
 
+    /// Tells an error after which the run goes on.
+    pub(super) fn complain(&self, error: &CliError) {
+        self.screen.print(&error.rendered(self.style));
+    }
+
+    /// Asks something, quiet or not.
+    pub(super) fn ask(&self, question: &str) {
+        self.screen.print(&printable(question));
+    }
+
     /// From here on an interruption may leave something behind; the hint says how to go on.
     pub(super) fn if_interrupted(&self, hint: String) {
         self.interruption_hint.get_or_init(|| hint);
     }
 
-    /// How to go on after an interruption; none while it leaves nothing behind.
-    pub(super) fn interruption_hint(&self) -> Option<&str> {
-        self.interruption_hint.get().map(String::as_str)
+    /// From that stage on an interruption leaves something else behind, and another hint holds.
+    pub(super) fn if_interrupted_from(&self, stage: Stage, reached: Reached, hint: String) {
+        self.later_hint.get_or_init(|| (reached, stage, hint));
     }
 
-    /// The location that was asked for, or the embedded default.
-    pub(super) fn location(&self) -> Result<Location, CliError> {
+    /// How to go on after an interruption; none while it leaves nothing behind.
+    pub(super) fn interruption_hint(&self) -> Option<&str> {
+        let later = self.later_hint.get().filter(|(reached, stage, _)| reached.has_come_to(*stage));
+        let hint = later.map(|(_, _, hint)| hint).or_else(|| self.interruption_hint.get());
+        hint.map(String::as_str)
+    }
+
+    /// The location that was asked for, by URL or by name, or the embedded default.
+    pub(super) fn chosen(&self) -> Result<Chosen, CliError> {
         let given = [
-            (&self.global.storage_location, "--storage-location"),
-            (&self.environment.location, "$BOWLINE_LOCATION"),
+            (&self.global.storage_location, Origin::Flag),
+            (&self.environment.location, Origin::Variable),
         ];
-        let given = given.into_iter().find_map(|(text, origin)| Some((text.as_ref()?, origin)));
-        match given {
-            Some((text, origin)) => text.parse().map_err(|error| {
-                CliError::of(&error)
-                    .within(format!("the storage location is not valid ({origin})"))
-                    .with_exit(Exit::Usage)
-            }),
-            None => self.environment.data_directory().map(Location::Directory).ok_or_else(|| {
+        if let Some((text, origin)) =
+            given.into_iter().find_map(|(text, origin)| Some((text.as_ref()?, origin)))
+        {
+            let invalid = |error: CliError| {
+                error.within(format!("the storage location is not valid ({origin})"))
+            };
+            return Ok(Chosen { location: self.named(text).map_err(invalid)?, origin });
+        }
+        let config = self.environment.config_directory().map(|_| self.config()).transpose()?;
+        if let Some((config, name)) =
+            config.as_ref().and_then(|it| Some((it, it.default.as_ref()?)))
+        {
+            let location = config.location(name)?.clone();
+            return Ok(Chosen { location, origin: Origin::Configured });
+        }
+        let location =
+            self.environment.data_directory().map(Location::Directory).ok_or_else(|| {
                 CliError::new(Exit::Usage, "there is no storage location and no home directory")
                     .with_hint("name a location with --storage-location file:///var/backups")
-            }),
+            })?;
+        Ok(Chosen { location, origin: Origin::Embedded })
+    }
+
+    /// A location by its URL or by its name, which holds neither `:` nor `/`.
+    pub(super) fn named(&self, text: &str) -> Result<Location, CliError> {
+        if text.is_empty() || text.contains([':', '/']) {
+            return text.parse().map_err(|error| CliError::of(&error));
         }
+        Ok(self.config()?.location(text)?.clone())
+    }
+
+    /// Reads the configuration file.
+    pub(super) fn config(&self) -> Result<Config, CliError> {
+        let directory = self.environment.config_directory().ok_or(config::Error::NoHome)?;
+        Ok(Config::read(&directory.join("config.toml"))?)
     }
 
     /// Opens the location.
     pub(super) fn store(&self) -> Result<BackupStore, CliError> {
-        Ok(plugins::store(&self.location()?))
+        open(&self.chosen()?)
+    }
+
+    /// Opens the location, with the snapshotters that go with it.
+    pub(super) fn store_and_snapshotters(
+        &self,
+        options: SnapshotterOptions,
+    ) -> Result<(BackupStore, Snapshotters), CliError> {
+        let chosen = self.chosen()?;
+        let options = SnapshotterOptions { has_aws: self.environment.has_aws(), ..options };
+        let snapshotters = plugins::snapshotters(&chosen.location, options);
+        Ok((open(&chosen)?, snapshotters))
     }
 
     /// Where this machine keeps the records that a location refused.
     pub(super) fn local_records(&self) -> Option<BackupStore> {
         let directory = self.environment.state_directory()?;
-        Some(plugins::store(&Location::Directory(directory)))
+        Some(plugins::directory(&directory))
     }
 
     /// Connects to the cluster that was asked for.
@@ -113,17 +203,33 @@ impl Settings {
 
     /// Everything together, for commands that work on a cluster; what it does shows in `progress`.
     pub(super) async fn engine(&self, progress: &Arc<Progress>) -> Result<Engine, CliError> {
-        let location = self.location()?;
+        self.engine_with(progress, SnapshotterOptions::default()).await
+    }
+
+    /// The same, with what the command says about volumes.
+    pub(super) async fn engine_with(
+        &self,
+        progress: &Arc<Progress>,
+        options: SnapshotterOptions,
+    ) -> Result<Engine, CliError> {
+        let (store, snapshotters) = self.store_and_snapshotters(options)?;
         let observer: Arc<dyn Observer> = Arc::<Progress>::clone(progress);
         Ok(Engine::new(Context {
             cluster: self.cluster().await?,
-            store: plugins::store(&location),
+            store,
             local_records: self.local_records(),
-            snapshotters: plugins::snapshotters(&location),
+            snapshotters,
             observer,
             clock: self.clock,
             limits: Limits::default(),
         }))
+    }
+
+    /// What a backup is finished with: everything but a cluster.
+    pub(super) fn finishing_tools(&self, progress: &Arc<Progress>) -> Result<Tools, CliError> {
+        let (store, snapshotters) = self.store_and_snapshotters(SnapshotterOptions::default())?;
+        let observer: Arc<dyn Observer> = Arc::<Progress>::clone(progress);
+        Ok(Tools { store, snapshotters, observer, clock: self.clock })
     }
 
     /// Shows what an engine does, as the user wants it and the terminal can.
@@ -132,5 +238,31 @@ impl Settings {
         let mode = Mode::choose(quiet, no_progress, std::io::stderr().is_terminal());
         let clock = Arc::new(Instant::now);
         Arc::new(Progress::new(mode, self.screen.clone(), self.style, clock))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::args::Cli;
+    use crate::engine::event::Event;
+
+    #[test]
+    fn another_hint_holds_from_its_stage_on() {
+        let global = Cli::try_parse_from(["bowline", "version", "--quiet"]).unwrap().global;
+        let (environment, screen) = (Environment::default(), Screen::stderr());
+        let settings = Settings::new(global, environment, screen, Style::PLAIN);
+        let progress = settings.progress();
+        assert_eq!(settings.interruption_hint(), None);
+        settings.if_interrupted("begin anew".to_owned());
+        let reached = progress.reached();
+        settings.if_interrupted_from(Stage::Snapshots, reached, "finish it".to_owned());
+        progress.observe(&Event::Stage(Stage::Collecting));
+        assert_eq!(settings.interruption_hint(), Some("begin anew"));
+        progress.observe(&Event::Stage(Stage::Committing));
+        drop(progress);
+        assert_eq!(settings.interruption_hint(), Some("finish it"));
     }
 }

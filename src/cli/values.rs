@@ -32,6 +32,30 @@ pub(super) fn mapping(text: &str) -> Result<(String, String), Boxed> {
     pair(text, ":", "FROM:TO")
 }
 
+/// Reads an option of a location, `key=value`; the value may be empty.
+pub(super) fn option(text: &str) -> Result<(String, String), Boxed> {
+    pair(text, "=", "KEY=VALUE")
+}
+
+/// Reads a mapping of zones, `old:new`.
+pub(super) fn zone_mapping(text: &str) -> Result<(String, String), Boxed> {
+    let (old, new) = pair(text, ":", "OLD:NEW")?;
+    if new.is_empty() {
+        Err(format!("\"{text}\" names no new zone").into())
+    } else {
+        Ok((old, new))
+    }
+}
+
+/// Reads the number of an account of AWS.
+pub(super) fn account(text: &str) -> Result<String, Boxed> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("\"{text}\" is not the number of an account: that has 12 digits").into())
+    }
+}
+
 /// Reads a selector that can be recorded.
 pub(super) fn selector(text: &str) -> Result<Selector, Boxed> {
     let selector: Selector = text.parse()?;
@@ -72,6 +96,22 @@ mod tests {
         assert_eq!(read("=a").unwrap_err(), "\"=a\" is not of the form KEY=VALUE");
         assert!(read("a=b c").unwrap_err().contains("is not a label value"));
         assert!(read("a b=c").unwrap_err().contains("is not a label key"));
+    }
+
+    #[test]
+    fn a_mapping_of_zones_has_two_sides() {
+        let read = |text| zone_mapping(text).map_err(|error| error.to_string());
+        assert_eq!(read("a:b").unwrap(), ("a".to_owned(), "b".to_owned()));
+        assert_eq!(read("a").unwrap_err(), "\"a\" is not of the form OLD:NEW");
+        assert_eq!(read("a:").unwrap_err(), "\"a:\" names no new zone");
+    }
+
+    #[test]
+    fn an_account_has_twelve_digits() {
+        assert_eq!(account("012345678901").unwrap(), "012345678901");
+        for bad in ["", "12345678901", "1234567890123", "12345678901x", "١٢٣٤٥٦"] {
+            assert!(account(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

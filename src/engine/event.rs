@@ -19,7 +19,7 @@ pub enum Event<'a> {
     Volume {
         /// The claim, as `namespace/name`.
         claim: &'a str,
-        /// What happened: `snapshot started`, `volume available`.
+        /// What happened: `snapshot started`, `snapshot 42 %`, `volume available`.
         state: &'a str,
     },
     /// Something that a reader of the log may want to know.
@@ -31,7 +31,7 @@ pub enum Event<'a> {
 }
 
 /// A stage of an operation, in the order in which they come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Rights, names and places are checked; nothing is written.
     Preflight,
@@ -51,6 +51,8 @@ pub enum Stage {
     Awaiting,
     /// Records are written.
     Recording,
+    /// Snapshots and files are removed.
+    Deleting,
 }
 
 impl Stage {
@@ -66,6 +68,7 @@ impl Stage {
             Self::Restoring => "restoring objects",
             Self::Awaiting => "awaiting readiness",
             Self::Recording => "recording",
+            Self::Deleting => "deleting",
         }
     }
 }

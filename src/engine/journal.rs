@@ -1,10 +1,11 @@
 //! Keeps what an operation has to say: its problems for the report, its lines for the log.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bowline_api::ItemId;
 use flate2::Compression;
+use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
 use super::clock::Clock;
@@ -17,6 +18,17 @@ pub struct Journal {
     clock: Clock,
     subject: String,
     kept: Mutex<Kept>,
+}
+
+/// What an operation had to say before another process took it up.
+#[derive(Clone, Debug, Default)]
+pub struct Earlier {
+    /// What was odd.
+    pub warnings: Vec<Problem>,
+    /// What was asked and not done.
+    pub errors: Vec<Problem>,
+    /// The log, by line.
+    pub log: Vec<String>,
 }
 
 struct Kept {
@@ -37,6 +49,29 @@ impl Journal {
         let log = encoder(Vec::new());
         let kept = Mutex::new(Kept { warnings: Vec::new(), errors: Vec::new(), log });
         Self { observer, clock, subject, kept }
+    }
+
+    /// Goes on with the journal of an operation that broke off; its problems are told again.
+    pub fn resume(
+        observer: Arc<dyn Observer>,
+        clock: Clock,
+        subject: String,
+        earlier: Earlier,
+    ) -> Self {
+        let journal = Self::new(observer, clock, subject);
+        for problem in &earlier.warnings {
+            journal.observer.observe(&Event::Warning(problem));
+        }
+        for problem in &earlier.errors {
+            journal.observer.observe(&Event::Error(problem));
+        }
+        let mut kept = journal.kept();
+        for line in &earlier.log {
+            kept.write(line);
+        }
+        (kept.warnings, kept.errors) = (earlier.warnings, earlier.errors);
+        drop(kept);
+        journal
     }
 
     /// A stage begins.
@@ -103,6 +138,13 @@ impl Journal {
         Ok(packed)
     }
 
+    /// The log so far, by line.
+    pub fn lines(&self) -> std::io::Result<Vec<String>> {
+        let mut text = String::new();
+        MultiGzDecoder::new(self.log()?.as_slice()).read_to_string(&mut text)?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
     fn note_line(&self, text: &str) {
         self.line("info", text);
     }
@@ -110,13 +152,18 @@ impl Journal {
     /// A line as Velero's log has them.
     fn line(&self, level: &str, message: &str) {
         let (time, subject) = (self.clock.now(), &self.subject);
-        let line = format!("time=\"{time}\" level={level} msg={message:?} {subject}\n");
-        // Writing to memory does not fail.
-        drop(self.kept().log.write_all(line.as_bytes()));
+        self.kept().write(&format!("time=\"{time}\" level={level} msg={message:?} {subject}"));
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn write(&mut self, line: &str) {
+        // Writing to memory does not fail.
+        drop(writeln!(self.log, "{line}"));
     }
 }
 
@@ -127,9 +174,7 @@ fn encoder(packed: Vec<u8>) -> GzEncoder<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
-    use flate2::read::{GzDecoder, MultiGzDecoder};
+    use flate2::read::GzDecoder;
 
     use super::*;
     use crate::engine::event::Silent;
@@ -149,6 +194,24 @@ mod tests {
         );
         let (warnings, errors) = journal.problems();
         assert_eq!((warnings.len(), errors.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_journal_that_is_taken_up_again_goes_on_with_all_that_was_said() {
+        let clock = Clock::Fixed("2026-03-01T02:00:00Z".parse().unwrap());
+        let subject = "backup=velero/nightly".to_owned();
+        let first = Journal::new(Arc::new(Silent), clock, subject.clone());
+        first.warn(Problem::of_run("store", "odd\nthing"));
+        first.error(Problem::of_run("list", "refused"));
+        let ((warnings, errors), log) = (first.problems(), first.lines().unwrap());
+        assert_eq!(log.len(), 2);
+        let earlier = Earlier { warnings, errors, log };
+        let second = Journal::resume(Arc::new(Silent), clock, subject, earlier);
+        assert_eq!(second.problems(), first.problems());
+        for journal in [&first, &second] {
+            journal.note("done");
+        }
+        assert_eq!(second.lines().unwrap(), first.lines().unwrap());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::backup;
 use super::context::Context;
+use super::delete::{self, DeleteReport};
 use super::report::{BackupReport, RestoreReport};
 use super::restore;
 
@@ -47,5 +48,14 @@ impl Engine {
         request: &restore::Request,
     ) -> Result<RestoreReport, restore::Error> {
         restore::create(&self.context, request).await
+    }
+
+    /// Deletes a backup, snapshots included.
+    pub async fn delete_backup(
+        &self,
+        request: delete::Request<'_>,
+    ) -> Result<DeleteReport, delete::Error> {
+        let Context { store, snapshotters, observer, clock, .. } = &self.context;
+        delete::backup(store, snapshotters, observer, *clock, request).await
     }
 }

@@ -155,6 +155,18 @@ async fn an_incomplete_one_says_since_when() {
     Written by:   bowline 0.1.0
     Reason:       it runs still, or was interrupted
     ");
+    site.write("backups/crashed/bowline-pending.json", "{}");
+    assert_snapshot!(site.run("backup describe crashed").await, @r"
+    exit code: 0
+    --- stdout
+    Name:         crashed
+    Location:     file:///HOME/location
+    Phase:        Incomplete
+    Started:      2026-03-01T02:00:00Z
+    Written by:   bowline 0.1.0
+    Reason:       it runs still, or was interrupted
+    To finish:    bowline backup finish crashed
+    ");
     assert_snapshot!(site.run("backup describe crashed -o yaml").await, @r#"
     exit code: 0
     --- stdout

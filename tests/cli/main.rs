@@ -5,13 +5,20 @@
 #![expect(clippy::too_many_lines, reason = "most lines are what is expected")]
 
 mod backup_create;
+mod backup_delete;
 mod backup_describe;
+mod backup_finish;
 mod backup_get;
 mod cluster;
 mod completion;
 mod help;
+mod help_delete;
+mod help_location;
+mod help_restore;
 mod interruption;
 mod location;
+mod location_check;
+mod location_get;
 mod pipes;
 mod restore_create;
 mod restore_describe;

@@ -103,3 +103,45 @@ async fn readiness_may_be_awaited_for_no_time_but_not_for_less() {
     let shown = site.run(&format!("{create}=0")).await;
     assert!(shown.contains("kubeconfig"), "{shown}");
 }
+
+#[tokio::test]
+async fn a_zone_goes_to_one_other_zone() {
+    let site = Site::new();
+    let mapped = |zones| format!("restore create r --from-backup b --zone-mappings {zones}");
+    assert_snapshot!(site.run(&mapped("us-east-1a")).await, @r#"
+    exit code: 2
+    --- stderr
+    error: --zone-mappings <OLD:NEW> is not valid
+      cause: "us-east-1a" is not of the form OLD:NEW
+    hint: see bowline restore create --help
+    "#);
+    assert_snapshot!(site.run(&mapped("us-east-1a:")).await, @r#"
+    exit code: 2
+    --- stderr
+    error: --zone-mappings <OLD:NEW> is not valid
+      cause: "us-east-1a:" names no new zone
+    hint: see bowline restore create --help
+    "#);
+    assert_snapshot!(site.run(&mapped("a:c,b:c,a:d")).await, @r#"
+    exit code: 2
+    --- stderr
+    error: --zone-mappings maps "a" more than once
+    hint: say once where the volumes of a zone shall go
+    "#);
+}
+
+#[tokio::test]
+async fn an_account_that_is_trusted_is_named_by_its_number() {
+    let site = Site::new();
+    let create = "restore create r --from-backup b --trusted-accounts";
+    assert_snapshot!(site.run(&format!("{create} 123456789012,shop")).await, @r#"
+    exit code: 2
+    --- stderr
+    error: --trusted-accounts <ID> is not valid
+      cause: "shop" is not the number of an account: that has 12 digits
+    hint: see bowline restore create --help
+    "#);
+    // It gets as far as to look for a cluster.
+    let shown = site.run(&format!("{create} 123456789012 --cluster-name east")).await;
+    assert!(shown.contains("kubeconfig"), "{shown}");
+}

@@ -29,10 +29,11 @@ const TIMEOUT: &str = "--ready-timeout=2m";
 const VOLUMES: &str = "metadata/bowline/volumes";
 
 /// From the first look at the location to the last key but one.
-const BACKUP: [Point; 10] = [
+const BACKUP: [Point; 11] = [
     Says("checking"),
     Stores("backups/NAME", "bowline-attempt.json"),
     Stores("metadata/bowline/.uploads/backups/NAME/NAME.tar.gz", "."),
+    Stores("backups/NAME", "bowline-provider-local.json"),
     Says("snapshot started"),
     Stores(VOLUMES, ".partial-"),
     Says("snapshot completed"),

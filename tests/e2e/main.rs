@@ -9,6 +9,7 @@
 
 mod application;
 mod clones;
+mod cloud;
 mod crashes;
 mod failures;
 mod faults;

@@ -174,6 +174,14 @@ pub(crate) async fn backed_up() -> World {
     world
 }
 
+/// The disk behind a claim of the source.
+pub(crate) fn disk(world: &World, claim: &str) -> String {
+    let claim = world.cluster.get(&format!("persistentvolumeclaims/shop/{claim}"));
+    let volume = claim["spec"]["volumeName"].as_str().unwrap().to_owned();
+    let volume = world.cluster.get(&format!("persistentvolumes/{volume}"));
+    volume["spec"]["csi"]["volumeHandle"].as_str().unwrap().to_owned()
+}
+
 /// What is wrong with the application in `target`, restored from `source` into `namespace`: nothing
 /// is missing, doubled or empty, and owners are who they were.
 pub(crate) fn faults_of(source: &World, target: &World, namespace: &str) -> Vec<String> {
@@ -191,7 +199,10 @@ pub(crate) fn faults_of(source: &World, target: &World, namespace: &str) -> Vec<
     if made != 2 {
         faults.push(format!("{made} persistent volumes"));
     }
-    if target.cloud.volumes().len() != 2 {
+    let mut claims: Vec<_> =
+        target.cloud.volumes().iter().map(|it| it.tags["bowline.io/claim"].clone()).collect();
+    claims.sort_unstable();
+    if claims != [format!("{namespace}/data-db-0"), format!("{namespace}/files")] {
         faults.push(format!("volumes: {:?}", target.cloud.volumes()));
     }
     if target.cluster.provisioned() > 0 {

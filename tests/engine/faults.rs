@@ -13,6 +13,8 @@ pub(crate) enum Script {
     Sound,
     /// The process is killed when it makes this call, which has no effect any more.
     KilledBefore(usize),
+    /// The process is killed when it makes the first call of these words.
+    KilledAt(&'static str),
     /// From this call on nothing can be reached, reads included.
     CutOffFrom(usize),
     /// This call fails, once, and has no effect.
@@ -21,6 +23,8 @@ pub(crate) enum Script {
     LosesReply(usize),
     /// This call has no effect and no end.
     Hangs(usize),
+    /// This call is not carried out before the process is released.
+    Waits(usize),
 }
 
 /// How a call failed.
@@ -43,6 +47,8 @@ struct Shared {
     script: Script,
     state: Mutex<State>,
     killed: Notify,
+    waiting: Notify,
+    released: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -57,12 +63,15 @@ enum Turn {
     Refuse,
     LoseReply,
     Never,
+    Wait,
 }
 
 impl Faults {
     pub(crate) fn new(script: Script) -> Self {
-        let (state, killed) = (Mutex::default(), Notify::new());
-        Self { shared: Arc::new(Shared { script, state, killed }) }
+        let notify = Notify::new;
+        let (killed, waiting, released) = (notify(), notify(), notify());
+        let state = Mutex::default();
+        Self { shared: Arc::new(Shared { script, state, killed, waiting, released }) }
     }
 
     /// The changing calls so far.
@@ -81,6 +90,7 @@ impl Faults {
         | Script::CutOffFrom(call)
         | Script::Fails(call)
         | Script::LosesReply(call)
+        | Script::Waits(call)
         | Script::Hangs(call)) = self.shared.script
         else {
             return "nothing".to_owned();
@@ -93,6 +103,16 @@ impl Faults {
         self.shared.killed.notified().await;
     }
 
+    /// Waits until the process waits.
+    pub(crate) async fn waiting(&self) {
+        self.shared.waiting.notified().await;
+    }
+
+    /// Lets the process go on that waits.
+    pub(crate) fn release(&self) {
+        self.shared.released.notify_one();
+    }
+
     /// Makes a call that changes something, as far as the script lets it.
     pub(crate) async fn change<T: Send, E: Send>(
         &self,
@@ -100,8 +120,14 @@ impl Faults {
         effect: impl Future<Output = Result<T, E>> + Send,
         error: impl FnOnce(Failure) -> E + Send,
     ) -> Result<T, E> {
+        // Processes that run at once take turns.
+        tokio::task::yield_now().await;
         match self.turn(call) {
             Turn::Go => effect.await,
+            Turn::Wait => {
+                self.shared.released.notified().await;
+                effect.await
+            }
             Turn::Refuse => Err(error(Failure::Refused)),
             Turn::LoseReply => {
                 drop(effect.await?);
@@ -114,7 +140,7 @@ impl Faults {
     /// Makes a call that only reads, as far as the script lets it.
     pub(crate) async fn read<E: Send>(&self, error: impl FnOnce() -> E + Send) -> Result<(), E> {
         match (self.struck(), self.shared.script) {
-            (true, Script::KilledBefore(_)) => pending().await,
+            (true, Script::KilledBefore(_) | Script::KilledAt(_)) => pending().await,
             (true, Script::CutOffFrom(_)) => Err(error()),
             _ => Ok(()),
         }
@@ -123,19 +149,28 @@ impl Faults {
     fn turn(&self, call: String) -> Turn {
         let mut state = self.state();
         let number = state.calls.len();
+        let is_killed = match self.shared.script {
+            Script::KilledBefore(first) => number >= first,
+            Script::KilledAt(words) => state.struck || call == words,
+            _ => false,
+        };
         state.calls.push(call);
         let turn = match self.shared.script {
-            Script::KilledBefore(first) if number >= first => Turn::Never,
+            _ if is_killed => Turn::Never,
             Script::Hangs(victim) if number == victim => Turn::Never,
             Script::CutOffFrom(first) if number >= first => Turn::Refuse,
             Script::Fails(victim) if number == victim => Turn::Refuse,
             Script::LosesReply(victim) if number == victim => Turn::LoseReply,
+            Script::Waits(victim) if number == victim => Turn::Wait,
             _ => Turn::Go,
         };
         state.struck |= !matches!(turn, Turn::Go);
         drop(state);
-        if matches!((&turn, self.shared.script), (Turn::Never, Script::KilledBefore(_))) {
+        if is_killed {
             self.shared.killed.notify_one();
+        }
+        if matches!(turn, Turn::Wait) {
+            self.shared.waiting.notify_one();
         }
         turn
     }

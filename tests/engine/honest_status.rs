@@ -5,7 +5,7 @@ use bowline::engine::model::volume::SnapshotPhase;
 use bowline::engine::report::{BackupReport, Phase};
 use serde_json::{Value, json};
 
-use crate::application::{backup, claim, object, restore, source, target};
+use crate::application::{backup, claim, disk, object, restore, source, target};
 use crate::fake_world::World;
 use crate::records;
 
@@ -23,14 +23,6 @@ fn annotate(world: &World, claim: &str, wish: &str) {
     world.cluster.edit(&format!("persistentvolumeclaims/shop/{claim}"), |claim| {
         claim["metadata"]["annotations"]["bowline.io/volume"] = json!(wish);
     });
-}
-
-/// The disk behind a claim of the source.
-fn disk(world: &World, claim: &str) -> String {
-    let claim = world.cluster.get(&format!("persistentvolumeclaims/shop/{claim}"));
-    let volume = claim["spec"]["volumeName"].as_str().unwrap().to_owned();
-    let volume = world.cluster.get(&format!("persistentvolumes/{volume}"));
-    volume["spec"]["csi"]["volumeHandle"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,11 @@
 //! What a bucket says of a backup and of a restore.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
 use bowline::engine::model::volume::{NativeSnapshot, VolumeInfo};
 use bowline::engine::store::{BackupKeys, RestoreKeys};
+use flate2::read::MultiGzDecoder;
 
 use crate::fake_world::World;
 
@@ -33,4 +35,12 @@ pub(crate) async fn volume(world: &World, claim: &str) -> VolumeInfo {
     let key = BackupKeys("nightly").volume_info();
     let all: Vec<VolumeInfo> = world.backups().json_gz(&key).await.unwrap();
     all.into_iter().find(|volume| volume.pvc_name.as_deref() == Some(claim)).unwrap()
+}
+
+/// The log, unpacked.
+pub(crate) async fn log(world: &World) -> String {
+    let packed = world.bucket.read(&BackupKeys("nightly").logs()).await;
+    let mut text = String::new();
+    MultiGzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();
+    text
 }

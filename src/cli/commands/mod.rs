@@ -2,9 +2,12 @@
 
 pub(super) mod backup;
 pub(super) mod completion;
+mod deletion;
 mod filters;
+pub(super) mod location;
 mod lookup;
 pub(super) mod restore;
+mod rights;
 pub(super) mod version;
 
 use super::error::CliError;

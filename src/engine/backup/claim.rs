@@ -1,6 +1,5 @@
 //! A claim, and what its state asks for.
 
-use bowline_api::{GroupResource, ItemId};
 use serde_json::{Map, Value};
 
 use crate::engine::model::Meta;
@@ -43,11 +42,6 @@ impl Claim {
             wish: meta.annotations.get(VOLUME_ANNOTATION).cloned(),
             of_pod: meta.controller().is_some_and(|owner| owner.kind == "Pod"),
         }
-    }
-
-    pub(super) fn id(&self) -> ItemId {
-        let resource = GroupResource::core("persistentvolumeclaims");
-        ItemId::namespaced(resource, &self.namespace, &self.name)
     }
 
     pub(super) fn label(&self) -> String {

@@ -1,48 +1,77 @@
 //! One backup from its first key to its last.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bowline_api::{StoreError, Upload};
 use bytes::Bytes;
 use futures::channel::mpsc::unbounded;
+use futures::future::{Either, select};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::error::{Cause, Error};
-use super::preflight::{self, Ready, Request};
-use super::volumes::{self, Outcome, Work};
-use super::{collect, commit, replace};
+use super::finish::{self, Tools};
+use super::halt::Halt;
+use super::pending::{self, Filed, Pending};
+use super::preflight::{self, Ready, Replaced, Request};
+use super::replace::Remains;
+use super::start::{Work, start_all};
+use super::{collect, rights};
 use crate::engine::archive::Writer;
 use crate::engine::context::Context;
 use crate::engine::event::Stage;
 use crate::engine::journal::Journal;
 use crate::engine::model::backup::Attempt;
 use crate::engine::report::BackupReport;
-use crate::engine::store::{self, BackupKeys, SideFile};
+use crate::engine::store::{BackupKeys, SideFile};
 
 /// Makes a backup.
 ///
 /// A problem with one object or volume is data in the report; an error means that there is no
-/// backup, and only [`Error::Broken`] that anything was written.
+/// backup, and only [`Error::Broken`] and [`Error::Unfinished`] that anything was written.
 pub async fn create(context: &Context, request: &Request) -> Result<BackupReport, Error> {
-    let subject = format!("backup=velero/{}", request.name);
-    let journal = Arc::new(Journal::new(Arc::clone(&context.observer), context.clock, subject));
+    let (observer, clock) = (Arc::clone(&context.observer), context.clock);
+    let journal = Arc::new(Journal::new(observer, clock, finish::subject(&request.name)));
     journal.stage(Stage::Preflight);
     let ready = preflight::check(context, request).await?;
-    if ready.replaces {
-        clear_earlier(context, &journal, &request.name).await?;
+    rights::require(context, &ready).await?;
+    if let Some(replaced) = &ready.replaces {
+        clear_earlier(context, &journal, &request.name, replaced).await?;
     }
     let attempt = begin(context, request, &ready).await?;
-    match run(context, request, &journal, &ready, &attempt).await {
-        Ok(report) => Ok(report),
-        Err(source) => Err(broken(context, &request.name, source).await),
+    let asked = Asked::default();
+    let run = Run {
+        context,
+        request,
+        journal: &journal,
+        ready: &ready,
+        attempt: &attempt,
+        asked: &asked,
+    };
+    match Box::pin(run.gather()).await {
+        Ok(pending) => {
+            let volumes = pending.document.volumes.iter().map(|it| it.report.clone()).collect();
+            finish::complete(&Tools::of(context), &journal, &pending, volumes).await
+        }
+        Err(source) => Err(Box::pin(run.broken(source)).await),
     }
 }
 
-async fn clear_earlier(context: &Context, journal: &Journal, name: &str) -> Result<(), Error> {
-    let broken = |source| Error::Broken { cleared: false, source: Box::new(source) };
-    let problems = replace::clear(context, name).await.map_err(broken)?;
+async fn clear_earlier(
+    context: &Context,
+    journal: &Journal,
+    name: &str,
+    Replaced(uid): &Replaced,
+) -> Result<(), Error> {
+    let problems = match Remains::of(context, name, uid.as_deref()).clear().await {
+        Ok(problems) => problems,
+        // Cleared by somebody else meanwhile; or another's by now, as writing the record will tell.
+        Err(Cause::Replaced) => return Ok(()),
+        Err(source) => return Err(Error::Broken { cleared: false, source: Box::new(source) }),
+    };
     let incomplete = !problems.is_empty();
     for problem in problems {
         journal.error(problem);
@@ -72,49 +101,61 @@ async fn begin(context: &Context, request: &Request, ready: &Ready) -> Result<At
             location: context.store.url().to_owned(),
         }),
         // With the earlier attempt cleared, it is not true any more that nothing was touched.
-        Err(error) if ready.replaces => {
+        Err(error) if ready.replaces.is_some() => {
             Err(Error::Broken { cleared: true, source: Box::new(error.into()) })
         }
         Err(error) => Err(Error::Location(error)),
     }
 }
 
-async fn run(
-    context: &Context,
-    request: &Request,
-    journal: &Arc<Journal>,
-    ready: &Ready,
-    attempt: &Attempt,
-) -> Result<BackupReport, Cause> {
-    journal.stage(Stage::Collecting);
-    let upload = context.store.start_archive(&request.name).await?;
-    let upload = Box::new(Counted { upload, journal: Arc::clone(journal) });
-    let writer = Writer::new(upload, attempt.start_timestamp, context.limits.compressing);
-    let (sender, claims) = unbounded();
-    let work = Work { context, journal, request, ready, uid: &attempt.uid };
-    let collection = async {
-        let collected = collect::collect(context, journal, ready, writer, sender).await?;
-        journal.stage(Stage::Snapshots);
-        Ok::<_, Cause>(collected)
-    };
-    let snapshots = async { Ok(volumes::snapshot_all(&work, claims).await) };
-    let (collected, mut volumes) = futures::try_join!(collection, snapshots)?;
-    volumes.sort_by(|a, b| order(a).cmp(&order(b)));
-    journal.stage(Stage::Committing);
-    let commit = commit::Commit { context, request, journal, ready, attempt, volumes: &volumes };
-    commit.write(collected).await
+/// A run from the attempt's record to the archive.
+pub(super) struct Run<'a> {
+    pub context: &'a Context,
+    pub request: &'a Request,
+    pub journal: &'a Arc<Journal>,
+    pub ready: &'a Ready,
+    pub attempt: &'a Attempt,
+    pub asked: &'a Asked,
 }
 
-fn order(outcome: &Outcome) -> (&Option<String>, &Option<String>) {
-    (&outcome.report.namespace, &outcome.report.claim)
-}
+impl Run<'_> {
+    /// Writes the archive and starts the snapshots, until the backup can be finished by anybody.
+    async fn gather(&self) -> Result<Filed<Pending>, Cause> {
+        let Self { context, request, journal, ready, attempt, asked } = *self;
+        journal.stage(Stage::Collecting);
+        let upload = context.store.start_archive(&request.name).await?;
+        let upload = Box::new(Counted { upload, journal: Arc::clone(journal) });
+        let writer = Writer::new(upload, attempt.start_timestamp, context.limits.compressing);
+        let (sender, claims) = unbounded();
+        let halt = Halt::default();
+        let work = Work { context, journal, request, ready, attempt, asked, halt: &halt };
+        let collection = pin!(collect::collect(context, journal, ready, writer, sender));
+        let snapshots = pin!(start_all(&work, claims));
+        let (collected, volumes) = match select(collection, snapshots).await {
+            Either::Left((Ok(collected), snapshots)) => (collected, snapshots.await?),
+            Either::Left((Err(cause), snapshots)) => {
+                halt.call();
+                drop(snapshots.await);
+                return Err(cause);
+            }
+            Either::Right((volumes, collection)) => {
+                let volumes = volumes?;
+                (collection.await?, volumes)
+            }
+        };
+        pending::write(self, collected, volumes).await
+    }
 
-/// Removes what a run that broke off had made, as far as that is possible.
-async fn broken(context: &Context, name: &str, source: Cause) -> Error {
-    let ours = !matches!(source, Cause::Replaced);
-    let cleared =
-        ours && matches!(replace::clear(context, name).await, Ok(left) if left.is_empty());
-    Error::Broken { cleared, source: Box::new(source) }
+    /// Removes what this run had made, as far as that is possible, and nothing of another's.
+    async fn broken(&self, source: Cause) -> Error {
+        let remains = Remains::of(self.context, &self.attempt.name, Some(&self.attempt.uid));
+        let left = match remains.clear().await {
+            Err(Cause::Replaced) => remains.clear_late(&self.asked.providers().await).await,
+            other => other,
+        };
+        let cleared = left.is_ok_and(|left| left.is_empty());
+        Error::Broken { cleared, source: Box::new(source) }
+    }
 }
 
 /// Tells how many bytes were uploaded.
@@ -145,13 +186,4 @@ impl Upload for Counted {
 /// When a backup with this time to live expires.
 pub(super) fn expiration(start: Timestamp, ttl: Option<std::time::Duration>) -> Option<Timestamp> {
     start.checked_add(ttl?).ok()
-}
-
-/// Checks that no other run took the attempt's place.
-pub(super) async fn still_ours(context: &Context, attempt: &Attempt) -> Result<(), Cause> {
-    match context.store.json::<Attempt>(&BackupKeys(&attempt.name).attempt()).await {
-        Ok(found) if found.uid == attempt.uid => Ok(()),
-        Ok(_) | Err(store::Error::Store(StoreError::NotFound { .. })) => Err(Cause::Replaced),
-        Err(error) => Err(error.into()),
-    }
 }

@@ -1,11 +1,15 @@
 //! Why a backup was not made.
 
+use bowline_api::SnapshotterError;
 use jiff::Timestamp;
 
+use crate::engine::context::{OutOfReach, Right, rights};
 use crate::engine::model::{filter, names};
 use crate::engine::{archive, cluster, store};
 
-/// Why a backup was not made. Only [`Error::Broken`] comes after something was written.
+/// Why a backup was not made or finished.
+///
+/// Only [`Error::Broken`] and [`Error::Unfinished`] come after something was written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The name cannot be one.
@@ -33,6 +37,50 @@ pub enum Error {
         /// The backup's name.
         name: String,
     },
+    /// There is no backup of this name.
+    #[error("there is no backup named \"{name}\"")]
+    NotFound {
+        /// What was asked for.
+        name: String,
+        /// A backup of a similar name.
+        similar: Option<String>,
+    },
+    /// There is something of this name, but no backup.
+    #[error("\"{name}\" is not a backup: {reason}")]
+    Invalid {
+        /// What was asked for.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The backup cannot be finished: it broke off before its archive was written.
+    #[error("the archive of backup \"{name}\" is not whole")]
+    NotWhole {
+        /// The backup's name.
+        name: String,
+    },
+    /// The backup is finished, and another program made it.
+    #[error("backup \"{name}\" is finished, and another program made it")]
+    Finished {
+        /// The backup's name.
+        name: String,
+    },
+    /// Nobody here can tell how the backup's snapshots are doing.
+    #[error("backup \"{name}\" has snapshots of \"{provider}\", which is not at hand here")]
+    NoSnapshotter {
+        /// The backup's name.
+        name: String,
+        /// Who took them.
+        provider: String,
+    },
+    /// The backup's snapshots cannot be reached from here.
+    #[error("the snapshots of backup \"{name}\" cannot be reached")]
+    OutOfReach {
+        /// The backup's name.
+        name: String,
+        /// Why not.
+        source: OutOfReach,
+    },
     /// A filter names something that cannot be.
     #[error("a filter is not valid")]
     Filter(#[from] filter::Error),
@@ -43,6 +91,12 @@ pub enum Error {
         name: String,
         /// A namespace of a similar name.
         similar: Option<String>,
+    },
+    /// The user may not take snapshots; nothing was written.
+    #[error("this user may not: {}", rights::names(missing))]
+    NotAllowed {
+        /// What is not granted.
+        missing: Vec<Right>,
     },
     /// The location cannot be used; nothing was written.
     #[error("the storage location cannot be used")]
@@ -55,6 +109,14 @@ pub enum Error {
     Broken {
         /// Whether what it had written was removed.
         cleared: bool,
+        /// What went wrong.
+        source: Box<Cause>,
+    },
+    /// It broke off while its snapshots were awaited; it can be finished.
+    #[error("backup \"{name}\" broke off before it was committed; its snapshots go on")]
+    Unfinished {
+        /// The backup's name.
+        name: String,
         /// What went wrong.
         source: Box<Cause>,
     },
@@ -72,6 +134,23 @@ pub enum Cause {
     /// The archive could not be written.
     #[error("the archive could not be written")]
     Archive(#[from] archive::Error),
+    /// It is not known how a snapshot is doing.
+    #[error("the snapshot of {claim} could not be looked at")]
+    Snapshot {
+        /// The claim, as `namespace/name`.
+        claim: String,
+        /// What its provider said.
+        source: SnapshotterError,
+    },
+    /// Nobody here takes the snapshots of this provider.
+    #[error("no snapshotter is named \"{0}\"")]
+    NoSnapshotter(String),
+    /// A file is there already, and is another one.
+    #[error("\"{key}\" is there already, and is not what this program would write")]
+    Differs {
+        /// The key of the file.
+        key: String,
+    },
     /// Somebody else replaced this attempt.
     #[error("another run took over the name while this one was working")]
     Replaced,

@@ -1,38 +1,50 @@
 //! What would become of the volumes, for the dry run: looks, and touches nothing.
 
 use bowline_api::GroupResource;
-use futures::TryStreamExt as _;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::claim::{Claim, Decision};
 use super::error::Error;
-use super::plan::PlannedVolume;
+use super::plan::{Listing, PlannedVolume};
 use super::preflight::{EXCLUDE_LABEL, Ready};
 use super::volumes::{locate, persistent_volume};
-use crate::engine::cluster::{ListScope, Listed};
+use crate::engine::cluster::{self, ListScope, Listed, Page};
 use crate::engine::context::Context;
 
 /// Decides for every claim that the plan lists.
 pub(super) async fn volumes(context: &Context, ready: &Ready) -> Result<Vec<PlannedVolume>, Error> {
-    let claims = GroupResource::core("persistentvolumeclaims");
-    let mut volumes = Vec::new();
-    for listing in ready.plan.listings.iter().filter(|listing| listing.kind.resource == claims) {
-        let scope = ListScope {
-            namespace: listing.namespace.clone(),
-            label_selector: ready.filters.selector.as_ref().map(ToString::to_string),
-        };
-        let mut pages = context.cluster.list(&listing.kind, &scope);
-        while let Some(page) = pages.try_next().await.map_err(Error::Cluster)? {
-            let included = |l: &&Listed| {
-                ready.filters.includes_item(&listing.kind, &l.meta)
-                    && !l.meta.has_label(EXCLUDE_LABEL, "true")
+    let claims = claims(context, ready).map_err(Error::Cluster);
+    claims.and_then(|claim| async { Ok(volume(context, ready, claim).await) }).try_collect().await
+}
+
+/// The claims that the backup takes, as they are listed.
+pub(super) fn claims<'a>(
+    context: &'a Context,
+    ready: &'a Ready,
+) -> BoxStream<'a, Result<Claim, cluster::Error>> {
+    let resource = GroupResource::core("persistentvolumeclaims");
+    let listings = ready.plan.listings.iter();
+    stream::iter(listings.filter(move |listing| listing.kind.resource == resource))
+        .flat_map(|listing| {
+            let scope = ListScope {
+                namespace: listing.namespace.clone(),
+                label_selector: ready.filters.selector.as_ref().map(ToString::to_string),
             };
-            let claims = page.items.iter().filter(included).filter_map(read);
-            for claim in claims.collect::<Vec<_>>() {
-                volumes.push(volume(context, ready, claim).await);
-            }
-        }
-    }
-    Ok(volumes)
+            let pages = context.cluster.list(&listing.kind, &scope);
+            pages.map_ok(|page| stream::iter(taken(ready, listing, &page).into_iter().map(Ok)))
+        })
+        .try_flatten()
+        .boxed()
+}
+
+/// The claims of a page that the backup takes.
+fn taken(ready: &Ready, listing: &Listing, page: &Page) -> Vec<Claim> {
+    let included = |l: &&Listed| {
+        ready.filters.includes_item(&listing.kind, &l.meta)
+            && !l.meta.has_label(EXCLUDE_LABEL, "true")
+    };
+    page.items.iter().filter(included).filter_map(read).collect()
 }
 
 fn read(listed: &Listed) -> Option<Claim> {

@@ -1,23 +1,36 @@
 //! Making a backup: one file per stage, in the order of the pipeline.
 //!
-//! preflight -> plan -> collect (with related items, and volumes meanwhile) -> commit.
+//! preflight -> plan -> collect (with related items; snapshots start meanwhile) -> pending -> settle
+//! -> commit. From `pending` on any process can go on: `finish`.
 
 mod actions;
+mod asked;
 mod claim;
 mod collect;
 mod commit;
 mod create;
 mod error;
+mod files;
+mod finish;
 mod forecast;
+mod halt;
 mod intake;
+mod outcome;
+mod ownership;
+mod pending;
 mod plan;
 mod preflight;
+mod records;
 mod related;
 mod replace;
+mod rights;
+mod settle;
+mod start;
 mod volumes;
 
 pub use claim::Claim;
 pub use create::create;
 pub use error::Error;
+pub use finish::{Finished, Tools, finish};
 pub use plan::{LeftOut, Listing, Plan, PlannedVolume};
 pub use preflight::{Request, plan};

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::engine::context::Right;
 use crate::engine::model::filter::Filters;
 use crate::engine::model::{Catalog, Kind};
 
@@ -19,6 +20,8 @@ pub struct Plan {
     pub left_out: Vec<LeftOut>,
     /// API groups that could not be discovered, with the reason.
     pub unavailable: Vec<LeftOut>,
+    /// What the backup needs to be allowed, and whether it is; known to the dry run only.
+    pub rights: Vec<Right>,
 }
 
 /// One list to read.
@@ -70,6 +73,7 @@ pub(super) fn plan(catalog: &Catalog, filters: &Filters, namespaces: Vec<String>
         volumes: Vec::new(),
         left_out: Vec::new(),
         unavailable: catalog.unavailable.iter().map(unavailable).collect(),
+        rights: Vec::new(),
         namespaces,
     };
     for kind in ordered(catalog) {

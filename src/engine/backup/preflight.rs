@@ -7,6 +7,7 @@ use futures::TryStreamExt as _;
 use super::error::Error;
 use super::forecast;
 use super::plan::{self, Plan};
+use super::rights;
 use crate::engine::cluster::{ListScope, Version};
 use crate::engine::context::Context;
 use crate::engine::event::{Event, Stage};
@@ -47,14 +48,19 @@ pub(super) struct Ready {
     pub spec: BackupSpec,
     pub plan: Plan,
     pub nodes: BTreeSet<String>,
-    pub replaces: bool,
+    pub replaces: Option<Replaced>,
 }
+
+/// The unfinished attempt that a backup replaces, by its UID; none if its record is gone.
+#[derive(Clone, Debug)]
+pub(super) struct Replaced(pub Option<String>);
 
 /// Decides what a backup would list; writes nothing.
 pub async fn plan(context: &Context, request: &Request) -> Result<Plan, Error> {
     context.observer.observe(&Event::Stage(Stage::Preflight));
     let mut ready = check(context, request).await?;
     ready.plan.volumes = forecast::volumes(context, &ready).await?;
+    ready.plan.rights = rights::ask(context, &ready.plan).await;
     Ok(ready.plan)
 }
 
@@ -75,16 +81,19 @@ pub(super) async fn check(context: &Context, request: &Request) -> Result<Ready,
         .collect();
     let plan = plan::plan(&catalog, &filters, included);
     let (cluster_uid, version, nodes) =
-        futures::try_join!(cluster.uid(), cluster.version(), cluster.node_hostnames())
+        futures::try_join!(cluster.uid(), cluster.version(), cluster.nodes())
             .map_err(Error::Cluster)?;
+    let nodes = nodes.hostnames;
     Ok(Ready { cluster_uid, version, catalog, filters, spec, plan, nodes, replaces })
 }
 
-async fn check_free(context: &Context, request: &Request) -> Result<bool, Error> {
+async fn check_free(context: &Context, request: &Request) -> Result<Option<Replaced>, Error> {
     let name = request.name.clone();
     match context.store.backup(&name).await.map_err(Error::Location)? {
-        None => Ok(false),
-        Some(BackupState::Incomplete(_)) if request.replace_incomplete => Ok(true),
+        None => Ok(None),
+        Some(BackupState::Incomplete(attempt)) if request.replace_incomplete => {
+            Ok(Some(Replaced(attempt.map(|attempt| attempt.uid))))
+        }
         Some(BackupState::Incomplete(attempt)) => {
             Err(Error::Incomplete { name, started: attempt.map(|attempt| attempt.start_timestamp) })
         }

@@ -24,6 +24,19 @@ pub struct Version {
     pub git_version: String,
 }
 
+/// The machines of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nodes {
+    /// What they call themselves, in the label `kubernetes.io/hostname`.
+    pub hostnames: BTreeSet<String>,
+    /// The zones that some of them are in; empty where none tells.
+    pub zones: BTreeSet<String>,
+}
+
+/// The labels that tell a node's zone, the current one first.
+const ZONE_LABELS: [&str; 2] =
+    ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"];
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct VersionInfo {
@@ -60,8 +73,8 @@ impl Cluster {
         Ok(Version { major, minor, git_version: info.git_version })
     }
 
-    /// What the nodes call themselves, in the label `kubernetes.io/hostname`.
-    pub async fn node_hostnames(&self) -> Result<BTreeSet<String>, Error> {
+    /// What the nodes call themselves, and where they are.
+    pub async fn nodes(&self) -> Result<Nodes, Error> {
         let nodes = Kind {
             resource: GroupResource::core("nodes"),
             version: "v1".to_owned(),
@@ -73,10 +86,13 @@ impl Cluster {
         };
         let pages = self.list(&nodes, &ListScope::default());
         pages
-            .try_fold(BTreeSet::new(), |mut names, mut page| async move {
-                let labels = page.items.iter_mut().map(|node| &mut node.meta.labels);
-                names.extend(labels.filter_map(|labels| labels.remove("kubernetes.io/hostname")));
-                Ok(names)
+            .try_fold(Nodes::default(), |mut nodes, page| async move {
+                for node in &page.items {
+                    let label = |key: &&str| node.meta.labels.get(*key).cloned();
+                    nodes.hostnames.extend(label(&"kubernetes.io/hostname"));
+                    nodes.zones.extend(ZONE_LABELS.iter().find_map(label));
+                }
+                Ok(nodes)
             })
             .await
     }

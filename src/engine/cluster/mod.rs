@@ -26,9 +26,10 @@ mod tests;
 mod wait;
 mod wire;
 
+pub use access::Review;
 pub use client::{Cluster, Options};
 pub use error::Error;
-pub use identity::Version;
+pub use identity::{Nodes, Version};
 pub use list::{ListScope, Page};
 pub use objects::{Created, Creation, Deletion, Object, Propagation};
 pub use page::Listed;

@@ -1,5 +1,6 @@
 //! What every operation works with.
 
+pub mod rights;
 mod snapshotters;
 
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use super::cluster::Cluster;
 use super::event::Observer;
 use super::store::BackupStore;
 
-pub use snapshotters::Snapshotters;
+pub use rights::{Access, Granted, Right};
+pub use snapshotters::{OutOfReach, Snapshotters};
 
 /// What every operation works with.
 #[derive(Clone)]

@@ -10,8 +10,10 @@ use bowline_api::{
     VolumeSnapshotter,
 };
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::engine::clock::pause;
+use crate::engine::model::backup::ProviderRecord;
 
 /// The snapshotters that are at hand.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +31,36 @@ impl Snapshotters {
         self.iter().find(|snapshotter| snapshotter.handles(persistent_volume))
     }
 
+    /// The one whose snapshots have such ids.
+    pub fn of_snapshot(&self, id: &str) -> Option<&dyn VolumeSnapshotter> {
+        self.iter().find(|snapshotter| snapshotter.is_snapshot_id(id))
+    }
+
+    /// The one of this provider.
+    pub fn of_provider(&self, provider: &str) -> Option<&dyn VolumeSnapshotter> {
+        self.iter().find(|snapshotter| snapshotter.provider() == provider)
+    }
+
+    /// The one that was asked for a backup's snapshots, if it reaches them from here.
+    pub async fn reach(
+        &self,
+        record: &ProviderRecord,
+    ) -> Result<&dyn VolumeSnapshotter, OutOfReach> {
+        let provider = record.provider.clone();
+        let Some(snapshotter) = self.of_provider(&provider) else {
+            return Err(OutOfReach::NotAtHand { provider });
+        };
+        match snapshotter.place().await {
+            Ok(here) if here == record.place => Ok(snapshotter),
+            Ok(here) => {
+                let place = |place: Option<String>| place.unwrap_or_else(|| "no region".to_owned());
+                let (taken, here) = (place(record.place.clone()), place(here));
+                Err(OutOfReach::Elsewhere { provider, taken, here })
+            }
+            Err(source) => Err(OutOfReach::Unknown { provider, source }),
+        }
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &dyn VolumeSnapshotter> {
         self.0.iter().map(AsRef::as_ref)
@@ -40,6 +72,38 @@ impl Snapshotters {
     }
 }
 
+/// Why a backup's snapshots cannot be reached from here. They are not gone for that.
+#[derive(Debug, thiserror::Error)]
+pub enum OutOfReach {
+    /// Nobody here knows the provider.
+    #[error("provider \"{provider}\" is not at hand here")]
+    NotAtHand {
+        /// The provider.
+        provider: String,
+    },
+    /// They lie somewhere else.
+    #[error(
+        "the snapshots of provider \"{provider}\" were taken in {taken}, but this runs in {here}: \
+         set AWS_REGION"
+    )]
+    Elsewhere {
+        /// The provider.
+        provider: String,
+        /// Where they were taken.
+        taken: String,
+        /// What is reached from here.
+        here: String,
+    },
+    /// The provider cannot be used.
+    #[error("where provider \"{provider}\" is reached from here cannot be told")]
+    Unknown {
+        /// The provider.
+        provider: String,
+        /// What it said.
+        source: SnapshotterError,
+    },
+}
+
 /// How long to wait before each further attempt.
 const PAUSES: [Duration; 4] = [
     Duration::from_millis(500),
@@ -47,6 +111,9 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(2),
     Duration::from_secs(4),
 ];
+
+/// A provider that has tried for so long was patient itself; to repeat that helps nobody.
+const ENOUGH: Duration = Duration::from_mins(1);
 
 /// A snapshotter that is asked again where it could not be reached.
 ///
@@ -60,9 +127,10 @@ where
     F: Future<Output = Result<T, SnapshotterError>> + Send,
     T: Send,
 {
+    let began = Instant::now();
     for wait in PAUSES {
         match ask().await {
-            Err(SnapshotterError::Failed { .. }) => pause(wait).await,
+            Err(SnapshotterError::Failed { .. }) if began.elapsed() < ENOUGH => pause(wait).await,
             settled => return settled,
         }
     }
@@ -99,12 +167,20 @@ impl VolumeSnapshotter for Patient {
         patiently(|| self.0.zones()).await
     }
 
+    async fn place(&self) -> Result<Option<String>, SnapshotterError> {
+        patiently(|| self.0.place()).await
+    }
+
     async fn rights(
         &self,
         operation: Operation,
-        volume_id: Option<&str>,
+        subject: Option<&str>,
     ) -> Result<Vec<Right>, SnapshotterError> {
-        patiently(|| self.0.rights(operation, volume_id)).await
+        patiently(|| self.0.rights(operation, subject)).await
+    }
+
+    fn is_snapshot_id(&self, id: &str) -> bool {
+        self.0.is_snapshot_id(id)
     }
 
     async fn create_snapshot(

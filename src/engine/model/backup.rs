@@ -181,6 +181,18 @@ pub struct Attempt {
     pub start_timestamp: Timestamp,
 }
 
+/// `bowline-provider-<provider>.json`: a provider that was about to be asked for snapshots.
+///
+/// Without such a record the attempt asked nobody: there is nothing to look for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ProviderRecord {
+    /// Its name: `aws`, `local`.
+    pub provider: String,
+    /// Where its snapshots lie, as it says: a region; absent if there is but one such place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+}
+
 /// Why a document is no backup that can be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBackup {

@@ -14,7 +14,10 @@ pub mod relations;
 pub mod restore;
 pub mod results;
 pub mod selector;
+pub mod started;
+pub mod tombstone;
 pub mod volume;
+pub mod zones;
 
 pub use fields::Object;
 pub use kind::{Catalog, Kind};

@@ -31,6 +31,9 @@ pub struct RestoreSpec {
     pub restore_volumes: Option<bool>,
     /// Whether a claim without a usable snapshot comes back empty rather than not at all.
     pub allow_empty_volumes: bool,
+    /// Zones (of the backup's volumes) whose volumes are made in another one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub zone_mapping: BTreeMap<String, String>,
 }
 
 impl RestoreSpec {
@@ -60,4 +63,21 @@ pub struct RestoreRecord {
     pub start_timestamp: Timestamp,
     /// What was asked.
     pub spec: RestoreSpec,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapping_of_zones_is_recorded_only_where_there_is_one() {
+        let mut spec = RestoreSpec { backup_name: "b".to_owned(), ..RestoreSpec::default() };
+        let written = serde_json::to_value(&spec).unwrap();
+        assert_eq!(written.get("zoneMapping"), None);
+        assert_eq!(serde_json::from_value::<RestoreSpec>(written).unwrap(), spec);
+        spec.zone_mapping.insert("a".to_owned(), "b".to_owned());
+        let written = serde_json::to_value(&spec).unwrap();
+        assert_eq!(written["zoneMapping"]["a"], "b");
+        assert_eq!(serde_json::from_value::<RestoreSpec>(written).unwrap(), spec);
+    }
 }

@@ -1,5 +1,6 @@
 //! What a backup records of its volumes: Velero's two files, key by key.
 
+use bowline_api::{Tags, VolumeSpec};
 use serde::{Deserialize, Serialize};
 
 /// A snapshot that a provider was asked for: an entry of `<name>-volumesnapshots.json.gz`.
@@ -15,6 +16,9 @@ pub struct NativeSnapshot {
 }
 
 /// What a provider was asked to snapshot.
+///
+/// Velero's fields end with the I/O operations. It ignores the others, which let a restore bring
+/// back all that the volume was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NativeSnapshotSpec {
@@ -38,6 +42,64 @@ pub struct NativeSnapshotSpec {
     /// Provisioned I/O operations per second.
     #[serde(rename = "volumeIOPS", skip_serializing_if = "Option::is_none")]
     pub volume_iops: Option<i64>,
+    /// Provisioned throughput in MiB per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_throughput: Option<i64>,
+    /// The size in GiB.
+    #[serde(rename = "volumeSizeGiB", skip_serializing_if = "Option::is_none")]
+    pub volume_size_gib: Option<i64>,
+    /// Whether it is encrypted at rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_encrypted: Option<bool>,
+    /// The key that it is encrypted with.
+    #[serde(rename = "volumeKMSKeyID", skip_serializing_if = "Option::is_none")]
+    pub volume_kms_key_id: Option<String>,
+    /// Whether several machines can have it at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_multi_attach: Option<bool>,
+    /// The tags of the volume itself.
+    #[serde(skip_serializing_if = "Tags::is_empty")]
+    pub volume_tags: Tags,
+    /// Who made the snapshot: `aws`, `local`. Absent in Velero's records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bowline_provider: Option<String>,
+}
+
+impl NativeSnapshotSpec {
+    /// Records what the volume is like.
+    #[must_use]
+    pub fn with_volume(self, volume: &VolumeSpec) -> Self {
+        let volume = volume.clone();
+        Self {
+            volume_type: volume.volume_type,
+            volume_az: volume.zone,
+            volume_iops: volume.iops,
+            volume_throughput: volume.throughput,
+            volume_size_gib: volume.size_gib,
+            volume_encrypted: volume.encrypted,
+            volume_kms_key_id: volume.kms_key_id,
+            volume_multi_attach: volume.multi_attach,
+            volume_tags: volume.tags,
+            ..self
+        }
+    }
+
+    /// What the restored volume shall be like.
+    ///
+    /// Velero writes 0 I/O operations for types that have none to provision.
+    pub fn volume_spec(&self) -> VolumeSpec {
+        VolumeSpec {
+            volume_type: self.volume_type.clone(),
+            zone: self.volume_az.clone().filter(|zone| !zone.is_empty()),
+            iops: self.volume_iops.filter(|iops| *iops > 0),
+            throughput: self.volume_throughput,
+            size_gib: self.volume_size_gib,
+            encrypted: self.volume_encrypted,
+            kms_key_id: self.volume_kms_key_id.clone(),
+            multi_attach: self.volume_multi_attach,
+            tags: self.volume_tags.clone(),
+        }
+    }
 }
 
 /// What came of a snapshot.
@@ -143,6 +205,75 @@ pub mod tags {
     pub const CLUSTER_UID: &str = "bowline.io/cluster-uid";
     /// The claim, as `namespace/name`.
     pub const CLAIM: &str = "bowline.io/claim";
+    /// The location that holds the backup, as its URL.
+    pub const LOCATION: &str = "bowline.io/location";
     /// The restore, by UID.
     pub const RESTORE_UID: &str = "bowline.io/restore-uid";
+
+    /// The most characters that a provider takes as the value of a tag.
+    const LONGEST: usize = 256;
+
+    /// A location's URL as a tag: without credentials, and no longer than a tag can be.
+    pub fn location(url: &str) -> String {
+        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let separator = if scheme.is_empty() { "" } else { "://" };
+        [scheme, separator, host, path].concat().chars().take(LONGEST).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_volume_is_like_is_read_as_it_was_recorded() {
+        let volume = VolumeSpec {
+            volume_type: "gp3".to_owned(),
+            zone: Some("us-east-1a".to_owned()),
+            iops: Some(4000),
+            throughput: Some(250),
+            size_gib: Some(20),
+            encrypted: Some(true),
+            kms_key_id: Some("arn:aws:kms:us-east-1:1:key/k".to_owned()),
+            multi_attach: Some(false),
+            tags: Tags::from([("team".to_owned(), "shop".to_owned())]),
+        };
+        let spec = NativeSnapshotSpec::default().with_volume(&volume);
+        let written = serde_json::to_value(&spec).unwrap();
+        assert_eq!(
+            (&written["volumeThroughput"], &written["volumeSizeGiB"], &written["volumeKMSKeyID"]),
+            (&json!(250), &json!(20), &json!("arn:aws:kms:us-east-1:1:key/k"))
+        );
+        let read: NativeSnapshotSpec = serde_json::from_value(written).unwrap();
+        assert_eq!(read.volume_spec(), volume);
+    }
+
+    #[test]
+    fn a_record_of_velero_asks_for_no_operations_per_second_where_it_says_0() {
+        let record = json!({"volumeType": "gp2", "volumeAZ": "us-east-1a", "volumeIOPS": 0});
+        let spec: NativeSnapshotSpec = serde_json::from_value(record.clone()).unwrap();
+        let volume = spec.volume_spec();
+        assert_eq!((volume.volume_type.as_str(), volume.iops), ("gp2", None));
+        let again = serde_json::to_value(&spec).unwrap();
+        assert!(record.as_object().unwrap().iter().all(|(key, value)| again[key] == *value));
+    }
+
+    #[test]
+    fn a_location_is_a_tag_without_credentials_and_of_bounded_length() {
+        for (url, expected) in [
+            ("s3://bucket/prefix?region=us-east-1", "s3://bucket/prefix?region=us-east-1"),
+            ("s3://key:secret@bucket/pre@fix", "s3://bucket/pre@fix"),
+            ("file:///var/backups", "file:///var/backups"),
+            ("s3://key:secret@bucket?endpoint=http://a/b", "s3://bucket?endpoint=http://a/b"),
+        ] {
+            assert_eq!(tags::location(url), expected);
+        }
+        let long = format!("file:///{}", "ä".repeat(300));
+        assert_eq!(tags::location(&long).chars().count(), 256);
+    }
 }

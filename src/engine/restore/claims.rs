@@ -32,7 +32,18 @@ pub(super) struct ClaimPlan<'a> {
     /// The name of the persistent volume that this restore makes.
     pub name: String,
     /// What it is made from; none if it is the disk that it was.
-    pub snapshot: Option<&'a NativeSnapshot>,
+    pub source: Option<Source<'a>>,
+}
+
+/// What a volume is made from.
+#[derive(Clone, Debug)]
+pub(super) struct Source<'a> {
+    /// The snapshot, as it was recorded.
+    pub record: &'a NativeSnapshot,
+    /// Who makes volumes from it.
+    pub provider: &'static str,
+    /// The zone that the volume is made in; none if it is in no zone.
+    pub zone: Option<String>,
 }
 
 /// What becomes of a claim.
@@ -71,7 +82,7 @@ pub(super) fn plan<'a>(
             Fate::Volume { volume, snapshot } => {
                 let volume_row = volumes.get(&volume).copied();
                 match check(context, ready, plan, volume_row, snapshot)? {
-                    Ok(volume_row) => give(plan, index, volume_row, snapshot),
+                    Ok((volume_row, source)) => give(plan, index, volume_row, source),
                     Err(reason) => refuse(&mut plan.rows[index], reason),
                 }
             }
@@ -80,27 +91,29 @@ pub(super) fn plan<'a>(
     Ok(())
 }
 
-/// Checks that a persistent volume can be made again from here; gives back its row, or why not.
-fn check(
+/// Checks that a persistent volume can be made again from here; gives back its row and what it is
+/// made from, or why not.
+fn check<'a>(
     context: &Context,
     ready: &Ready,
     plan: &Plan<'_>,
     row: Option<usize>,
-    snapshot: Option<&NativeSnapshot>,
-) -> Result<Result<usize, String>, Error> {
+    snapshot: Option<&'a NativeSnapshot>,
+) -> Result<Result<(usize, Option<Source<'a>>), String>, Error> {
     let Some(row) = row else {
         return Ok(Err("the backup does not hold its persistent volume".to_owned()));
     };
+    let Some(record) = snapshot else { return Ok(Ok((row, None))) };
     let (_, volume) =
         select::read(ready, plan.rows[row].entry).map_err(|cause| damaged(ready, cause))?;
-    let known = context.snapshotters.of_volume(&Value::Object(volume)).is_some();
-    if snapshot.is_some() && !known {
+    let Some(snapshotter) = context.snapshotters.of_volume(&Value::Object(volume)) else {
         let names = context.snapshotters.names();
         return Ok(Err(format!(
             "no snapshotter knows the kind of its volume (there are: {names})"
         )));
-    }
-    Ok(Ok(row))
+    };
+    let zone = record.spec.volume_spec().zone;
+    Ok(Ok((row, Some(Source { record, provider: snapshotter.provider(), zone }))))
 }
 
 /// Finds the persistent volumes; none is made but for a claim.
@@ -117,35 +130,29 @@ fn volume_rows(rows: &mut [Row<'_>]) -> HashMap<String, usize> {
     found
 }
 
-fn give<'a>(
-    plan: &mut Plan<'a>,
-    row: usize,
-    volume_row: usize,
-    snapshot: Option<&'a NativeSnapshot>,
-) {
+fn give<'a>(plan: &mut Plan<'a>, row: usize, volume_row: usize, source: Option<Source<'a>>) {
     let volume = plan.rows[volume_row].entry;
-    let source = volume.name().to_owned();
+    let recorded = volume.name().to_owned();
     let claim = plan.rows[row].entry.id();
-    let name = match snapshot {
-        Some(_) => volume_name(&plan.preparation.restore_uid, &source),
-        None => source.clone(),
+    let name = match source {
+        Some(_) => volume_name(&plan.preparation.restore_uid, &recorded),
+        None => recorded.clone(),
     };
     let target = &mut plan.rows[volume_row];
-    if let Some(snapshot) = snapshot {
-        let id = snapshot.status.provider_snapshot_id.as_deref().unwrap_or_default();
+    if let Some(source) = &source {
         target.verdict = Verdict::Create;
-        target.reason = format!("a new volume is made from snapshot {id}").into();
+        target.reason = source.reason().into();
     } else {
         target.verdict = Verdict::Reattach;
         target.reason = "the very disk that it was, with reclaim policy Retain".into();
-        plan.preparation.reattached.insert(source.clone());
+        plan.preparation.reattached.insert(recorded.clone());
     }
     let key = (claim.namespace.unwrap_or_default(), claim.name);
     plan.preparation.reserved.insert(key, name.clone());
-    if source != name {
-        plan.preparation.renamed.insert(source, name.clone());
+    if recorded != name {
+        plan.preparation.renamed.insert(recorded, name.clone());
     }
-    plan.claims.push(ClaimPlan { row, volume_row, volume, name, snapshot });
+    plan.claims.push(ClaimPlan { row, volume_row, volume, name, source });
 }
 
 fn refuse(row: &mut Row<'_>, reason: String) {
@@ -209,5 +216,25 @@ impl ClaimPlan<'_> {
     /// The claim as it was backed up.
     pub(super) fn source(&self, plan: &Plan<'_>) -> ItemId {
         plan.rows[self.row].entry.id()
+    }
+}
+
+impl Source<'_> {
+    /// The provider's name of the snapshot.
+    pub(super) fn snapshot_id(&self) -> &str {
+        self.record.status.provider_snapshot_id.as_deref().unwrap_or_default()
+    }
+
+    /// What the plan says of the volume.
+    pub(super) fn reason(&self) -> String {
+        let made = format!("a new volume is made from snapshot {}", self.snapshot_id());
+        let recorded = self.record.spec.volume_spec().zone;
+        match (&self.zone, recorded) {
+            (Some(zone), Some(recorded)) if *zone != recorded => {
+                format!("{made} in zone {zone} (was {recorded})")
+            }
+            (Some(zone), _) => format!("{made} in zone {zone}"),
+            (None, _) => made,
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::plan;
 use super::preflight::{self, Ready, Request};
 use super::readiness;
 use super::records::{self, Records};
+use super::rights;
 use super::volumes;
 use crate::engine::context::Context;
 use crate::engine::event::Stage;
@@ -23,7 +24,8 @@ pub async fn dry_run(context: &Context, request: &Request) -> Result<PlanDocumen
     let record = records::identity(context, request, &ready).await?;
     journal.stage(Stage::Planning);
     let plan = plan::plan(context, request, &ready, &record.uid).await?;
-    document::write(request, &ready, &plan)
+    let rights = rights::ask(context, &plan).await;
+    document::write(request, &ready, &plan, rights)
 }
 
 /// Restores a backup.
@@ -36,6 +38,7 @@ pub async fn create(context: &Context, request: &Request) -> Result<RestoreRepor
     let record = records::identity(context, request, &ready).await?;
     journal.stage(Stage::Planning);
     let plan = plan::plan(context, request, &ready, &record.uid).await?;
+    rights::require(context, &plan).await?;
     let execution = Execution::new(context, &journal, request, &ready, &plan);
     run(&execution, record)
         .await
@@ -49,7 +52,7 @@ fn journal(context: &Context, request: &Request) -> Arc<Journal> {
 
 async fn check(context: &Context, journal: &Journal, request: &Request) -> Result<Ready, Error> {
     journal.stage(Stage::Opening);
-    let ready = preflight::check(context, request).await?;
+    let ready = Box::pin(preflight::check(context, request)).await?;
     let backup = &ready.opened.backup;
     if backup.phase() == Phase::PartiallyFailed {
         let message = format!(

@@ -9,6 +9,7 @@ use super::plan::{Plan, Row, Verdict};
 use super::preflight::{Ready, Request};
 use super::prepare;
 use super::select::{self, damaged};
+use crate::engine::context::Right;
 use crate::engine::model::kinds::Step;
 
 /// One object of the plan, as it is printed.
@@ -45,6 +46,8 @@ pub struct PlanDocument {
     pub counts: BTreeMap<&'static str, u64>,
     /// Every object, in the order of the steps.
     pub items: Vec<PlannedItem>,
+    /// What the restore needs to be allowed, and whether it is.
+    pub rights: Vec<Right>,
 }
 
 /// Writes a plan out as people and programs read it.
@@ -52,6 +55,7 @@ pub(super) fn write(
     request: &Request,
     ready: &Ready,
     plan: &Plan<'_>,
+    rights: Vec<Right>,
 ) -> Result<PlanDocument, Error> {
     let mut items: Vec<PlannedItem> =
         plan.bare_namespaces.iter().map(|name| bare_namespace(name)).collect();
@@ -68,6 +72,7 @@ pub(super) fn write(
         namespace_mapping: request.spec.namespace_mapping.clone(),
         counts,
         items,
+        rights,
     })
 }
 

@@ -1,6 +1,9 @@
 //! Why a restore was not made.
 
-use crate::engine::model::{filter, names};
+use bowline_api::SnapshotterError;
+
+use crate::engine::context::{Right, rights};
+use crate::engine::model::{filter, names, zones};
 use crate::engine::report::Phase;
 use crate::engine::{archive, cluster, store};
 
@@ -71,6 +74,23 @@ pub enum Error {
     UnknownNamespace {
         /// What was named.
         name: String,
+    },
+    /// It is not clear in which zones volumes are to be made.
+    #[error("there is no zone for some volumes")]
+    Zones(#[source] zones::Error),
+    /// A provider of volumes cannot be used; nothing was written.
+    #[error("volumes of provider \"{provider}\" cannot be made")]
+    Provider {
+        /// The provider's name.
+        provider: &'static str,
+        /// What it said.
+        source: SnapshotterError,
+    },
+    /// The user may not do all that the plan needs; nothing was written.
+    #[error("this user may not: {}", rights::names(missing))]
+    NotAllowed {
+        /// What is not granted.
+        missing: Vec<Right>,
     },
     /// The location cannot be used; nothing was written.
     #[error("the storage location cannot be used")]

@@ -11,7 +11,7 @@ use crate::engine::report::{Problem, chain};
 use bowline_api::{GroupResource, ItemId};
 
 /// Whether this is a job.
-fn is_job(resource: &GroupResource) -> bool {
+pub(super) fn is_job(resource: &GroupResource) -> bool {
     resource.group == "batch" && resource.resource == "jobs"
 }
 

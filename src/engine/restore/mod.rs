@@ -1,7 +1,7 @@
 //! Bringing a backup back: one file per stage, in the order of the pipeline.
 //!
-//! open -> select -> plan (claims, existing objects, children) -> execute (steps, and volumes
-//! meanwhile) -> readiness -> records.
+//! open -> select -> plan (claims, existing objects, children, zones) -> rights -> execute (steps,
+//! and volumes meanwhile) -> readiness -> records.
 
 mod accounts;
 mod actions;
@@ -27,10 +27,13 @@ mod prepare;
 mod readiness;
 mod records;
 mod registrations;
+mod rights;
 #[cfg(test)]
 mod samples;
 mod select;
+mod snapshot;
 mod volumes;
+mod zones;
 
 pub use create::{create, dry_run};
 pub use document::{PlanDocument, PlannedItem};

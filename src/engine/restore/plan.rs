@@ -12,10 +12,11 @@ use super::classify::{Tables, custom_kinds};
 use super::error::Error;
 use super::preflight::{Ready, Request};
 use super::select;
-use super::{children, existing};
+use super::{children, existing, zones};
 use crate::engine::archive::Entry;
 use crate::engine::context::Context;
 use crate::engine::model::kinds::Step;
+use crate::engine::model::zones::Zones;
 use crate::engine::model::{Kind, Meta};
 
 /// What becomes of an object.
@@ -94,6 +95,8 @@ pub(super) struct Plan<'a> {
     /// In the order of the steps.
     pub rows: Vec<Row<'a>>,
     pub claims: Vec<ClaimPlan<'a>>,
+    /// Where the volumes of each provider go.
+    pub zones: BTreeMap<&'static str, Zones>,
     /// Namespaces of the target that neither exist nor are in the backup.
     pub bare_namespaces: Vec<String>,
     /// What objects are prepared with.
@@ -101,6 +104,12 @@ pub(super) struct Plan<'a> {
 }
 
 impl Plan<'_> {
+    /// The providers that volumes are made by.
+    pub(super) fn providers(&self) -> BTreeSet<&'static str> {
+        let sources = self.claims.iter().filter_map(|claim| claim.source.as_ref());
+        sources.map(|source| source.provider).collect()
+    }
+
     /// The UIDs in the archive that some object of the plan refers to as its owner's.
     pub(super) fn wanted_owners(&self) -> HashSet<String> {
         let children = self.rows.iter().filter_map(|row| row.child.as_deref());
@@ -122,11 +131,18 @@ pub(super) async fn plan<'a>(
         rows.push(tables.classify(selected)?);
     }
     rows.sort_by_key(|row| row.step);
-    let mut plan = Plan { rows, claims: Vec::new(), bare_namespaces: Vec::new(), preparation };
+    let mut plan = Plan {
+        rows,
+        claims: Vec::new(),
+        zones: BTreeMap::new(),
+        bare_namespaces: Vec::new(),
+        preparation,
+    };
     claims::plan(context, ready, request, &mut plan)?;
     let namespaces = existing::compare(context, ready, &mut plan).await?;
     plan.bare_namespaces = bare_namespaces(&plan, &namespaces);
     leave_children_to_owners(&mut plan.rows);
+    zones::place(context, ready, request, &mut plan).await?;
     Ok(plan)
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::open::{self, Opened};
+use super::zones;
 use crate::engine::archive::Entry;
+use crate::engine::cluster::Nodes;
 use crate::engine::context::Context;
 use crate::engine::model::filter::{Filters, NamespaceFilter, ResourceFilter};
 use crate::engine::model::restore::RestoreSpec;
@@ -36,7 +38,7 @@ pub(super) struct Ready {
     pub known: Catalog,
     pub filters: Filters,
     pub cluster_uid: String,
-    pub nodes: BTreeSet<String>,
+    pub nodes: Nodes,
 }
 
 /// Checks names, reads the backup, and looks at what the target is.
@@ -48,12 +50,14 @@ pub(super) async fn check(context: &Context, request: &Request) -> Result<Ready,
     let opened = open::open(context, &request.spec.backup_name).await?;
     let cluster = &context.cluster;
     let (catalog, cluster_uid, nodes) =
-        futures::try_join!(cluster.catalog(), cluster.uid(), cluster.node_hostnames())
+        futures::try_join!(cluster.catalog(), cluster.uid(), cluster.nodes())
             .map_err(Error::Cluster)?;
     let known = known_kinds(&catalog, &opened);
     let filters = filters(request, &known)?;
     check_namespaces(request, &filters, &opened)?;
-    Ok(Ready { opened, catalog, known, filters, cluster_uid, nodes })
+    let ready = Ready { opened, catalog, known, filters, cluster_uid, nodes };
+    zones::check(&ready, request)?;
+    Ok(ready)
 }
 
 /// What the target serves, and what only the archive knows.

@@ -1,25 +1,31 @@
 //! Volumes: snapshot -> volume, available -> persistent volume -> claim Bound.
 
+use std::time::Duration;
+
 use bowline_api::{
-    GroupResource, ItemId, Snapshot, SnapshotState, Tags, Volume, VolumeRequest, VolumeSnapshotter,
+    GroupResource, ItemId, Snapshot, SnapshotterError, Volume, VolumeRequest, VolumeSnapshotter,
     VolumeSpec, VolumeState,
 };
 use futures::{StreamExt as _, stream};
 use serde_json::{Map, Value};
-use std::time::Duration;
+use tokio::time::timeout;
 
 use super::bind;
-use super::claims::{ClaimPlan, HOW_TO_MEND, token};
+use super::claims::{ClaimPlan, HOW_TO_MEND, Source, token};
 use super::error::Cause;
 use super::execute::{Execution, Outcome};
 use super::plan::kind_of;
 use super::prepare;
 use super::select;
+use super::snapshot;
 use crate::engine::clock::pause;
 use crate::engine::cluster::{Created, Creation};
 use crate::engine::model::backup::annotations;
-use crate::engine::model::volume::{NativeSnapshot, tags};
+use crate::engine::model::volume::tags;
 use crate::engine::report::{Problem, VolumeReport, chain};
+
+/// How long a volume may take to be available. The cloud fills it with its data later.
+const MADE_WITHIN: Duration = Duration::from_mins(30);
 
 /// Why a volume did not come back: a problem of its claim, or the end of the restore.
 pub(super) enum Failure {
@@ -48,19 +54,20 @@ async fn restore_one(
     let label = format!("{}/{}", work.report.namespace, work.report.claim);
     match work.run(&label).await {
         Ok(()) => {
-            work.journal_state(
-                &label,
-                if claim.snapshot.is_some() { "bound" } else { "reattached" },
-            );
+            let state = if claim.source.is_some() { "bound" } else { "reattached" };
+            work.journal_state(&label, state);
             Ok(work.report)
         }
         Err(Failure::Run(cause)) => Err(cause),
         Err(Failure::Claim(problem)) => {
             work.journal_state(&label, "failed");
-            execution.journal.error(problem.with_hint(format!(
-                "the claim stays Pending and nothing empty is made in its place; when the cause is \
-                 mended, {HOW_TO_MEND}"
-            )));
+            let first = problem.hint.as_ref().map(|hint| format!("{hint}; "));
+            let hint = format!(
+                "{}the claim stays Pending and nothing empty is made in its place; when the cause \
+                 is mended, {HOW_TO_MEND}",
+                first.unwrap_or_default()
+            );
+            execution.journal.error(problem.with_hint(hint));
             Ok(work.report)
         }
     }
@@ -74,6 +81,16 @@ struct Work<'a> {
     report: VolumeReport,
 }
 
+impl Failure {
+    /// Says what would help the claim.
+    fn with_hint(self, hint: &str) -> Self {
+        match self {
+            Self::Claim(problem) => Self::Claim(Box::new(problem.with_hint(hint))),
+            run @ Self::Run(_) => run,
+        }
+    }
+}
+
 impl<'a> Work<'a> {
     fn new(execution: &'a Execution<'a>, claim: &'a ClaimPlan<'a>) -> Self {
         let target = execution.plan.preparation.target(&claim.source(execution.plan));
@@ -81,7 +98,7 @@ impl<'a> Work<'a> {
             namespace: target.namespace.clone().unwrap_or_default(),
             claim: target.name.clone(),
             persistent_volume: Some(claim.name.clone()),
-            snapshot_id: claim.snapshot.and_then(|s| s.status.provider_snapshot_id.clone()),
+            snapshot_id: claim.source.as_ref().map(|source| source.snapshot_id().to_owned()),
             volume_id: None,
             state: "pending".to_owned(),
         };
@@ -113,111 +130,120 @@ impl<'a> Work<'a> {
         let (_, recorded) =
             select::read(self.execution.ready, self.claim.volume).map_err(Failure::Run)?;
         let recorded = Value::Object(recorded);
-        let Some(snapshot) = self.claim.snapshot else {
+        let Some(source) = &self.claim.source else {
             return self.create(recorded, None).await;
         };
-        let snapshotter = self.execution.context.snapshotters.of_volume(&recorded);
+        let snapshotter = self.execution.context.snapshotters.of_provider(source.provider);
         let snapshotter = snapshotter.ok_or_else(|| {
             self.problem("restore", "no snapshotter knows the kind of its volume")
         })?;
-        let usable = self.usable(snapshotter, snapshot).await?;
+        let snapshot = self.usable(snapshotter, source).await?;
         self.execution.journal.volume(label, "volume requested");
-        let volume = self.volume(snapshotter, snapshot, usable).await?;
-        self.report.volume_id = Some(volume.id.clone());
+        let volume = self.volume(snapshotter, &self.request(source, snapshot)).await?;
         self.execution.journal.volume(label, "volume available");
         self.create(recorded, Some((snapshotter, &volume))).await
     }
 
-    /// Checks that the snapshot is what the backup made, not merely what a file says.
+    /// Looks at the snapshot, and whether it is what the backup made.
     async fn usable(
         &self,
         snapshotter: &dyn VolumeSnapshotter,
-        record: &NativeSnapshot,
+        source: &Source<'_>,
     ) -> Result<Snapshot, Failure> {
-        let id = record.status.provider_snapshot_id.as_deref().unwrap_or_default();
-        let found = snapshotter.snapshot(id).await;
-        let found = found.map_err(|error| self.problem("restore", chain(&error)))?;
-        if found.state != SnapshotState::Completed {
-            return Err(self.problem("restore", format!("snapshot {id} is not complete")));
-        }
-        for (key, wanted) in self.expected_tags(record) {
-            if found.tags.get(key) != Some(&wanted) {
-                let message = format!("snapshot {id} is not tagged {key}={wanted}; it is not used");
-                return Err(self.problem("restore", message));
-            }
+        let id = source.snapshot_id();
+        let found = match snapshotter.snapshot(id).await {
+            Ok(found) => found,
+            Err(error) => return Err(self.problem("restore", self.not_found(source, &error))),
+        };
+        let backup = &self.execution.ready.opened.backup;
+        snapshot::check(&found, source.record, backup)
+            .map_err(|fault| self.problem("restore", fault))?;
+        if let Some(account) = &found.shared_by {
+            self.execution.journal.note(&format!(
+                "snapshot {id} is shared by account {account}, which is trusted: its tags cannot be \
+                 checked"
+            ));
         }
         Ok(found)
     }
 
-    fn expected_tags(&self, record: &NativeSnapshot) -> Vec<(&'static str, String)> {
-        let backup = &self.execution.ready.opened.backup;
-        let mut expected = vec![
-            (tags::BACKUP, backup.metadata.name.clone()),
-            (tags::PERSISTENT_VOLUME, record.spec.persistent_volume_name.clone()),
-        ];
-        if backup.annotation(annotations::VERSION).is_some() {
-            expected.push((tags::BACKUP_UID, backup.metadata.uid.clone()));
-        }
-        expected
-    }
-
-    async fn volume(
-        &self,
-        snapshotter: &dyn VolumeSnapshotter,
-        record: &NativeSnapshot,
-        snapshot: Snapshot,
-    ) -> Result<Volume, Failure> {
-        let request = self.request(record, snapshot);
-        let mut volume = snapshotter
-            .create_volume(&request)
-            .await
-            .map_err(|error| self.problem("restore", chain(&error)))?;
-        let mut wait = Duration::from_millis(200);
-        loop {
-            match &volume.state {
-                VolumeState::Available => return Ok(volume),
-                VolumeState::Failed(reason) => {
-                    let message = format!("volume {} failed: {reason}", volume.id);
-                    // By its token it would be found, and fail, again.
-                    self.remove(snapshotter, &volume).await;
-                    return Err(self.problem("restore", message));
-                }
-                VolumeState::Creating => pause(wait).await,
+    /// Why there is no snapshot. One that is merely far away is said to be.
+    fn not_found(&self, source: &Source<'_>, error: &SnapshotterError) -> String {
+        let zones = self.execution.plan.zones.get(source.provider);
+        let recorded = source.record.spec.volume_spec().zone;
+        match (error, zones, recorded) {
+            (SnapshotterError::NotFound { .. }, Some(zones), Some(zone))
+                if zones.is_foreign(&zone) =>
+            {
+                format!(
+                    "{error} here: it was taken in zone {zone}, which is in another region than {}",
+                    zones.names()
+                )
             }
-            wait = (wait * 2).min(Duration::from_secs(10));
-            let id = volume.id.clone();
-            volume = snapshotter
-                .volume(&id)
-                .await
-                .map_err(|error| self.problem("restore", chain(&error)))?;
+            _ => chain(error),
         }
     }
 
-    fn request(&self, record: &NativeSnapshot, snapshot: Snapshot) -> VolumeRequest {
+    /// Makes the volume, or finds the one that an interrupted run made, and waits for it.
+    async fn volume(
+        &mut self,
+        snapshotter: &dyn VolumeSnapshotter,
+        request: &VolumeRequest,
+    ) -> Result<Volume, Failure> {
+        let made = snapshotter.create_volume(request).await;
+        let volume = made.map_err(|error| self.problem("restore", chain(&error)))?;
+        self.report.volume_id = Some(volume.id.clone());
+        let Ok(settled) = timeout(MADE_WITHIN, settled(snapshotter, volume.clone())).await else {
+            let minutes = MADE_WITHIN.as_secs() / 60;
+            let message = format!("volume {} is still creating after {minutes} min", volume.id);
+            let hint = format!("volume {} is kept, and costs until it is deleted", volume.id);
+            return Err(self.problem("restore", message).with_hint(&hint));
+        };
+        let volume = settled.map_err(|error| {
+            let message = format!("volume {} cannot be watched: {}", volume.id, chain(&error));
+            self.problem("restore", message)
+        })?;
+        let VolumeState::Failed(reason) = &volume.state else { return Ok(volume) };
+        // By its token it would be found, and fail, again.
+        self.remove(snapshotter, &volume).await;
+        let message = format!("volume {} failed: {reason}", volume.id);
+        Err(self.problem("restore", message))
+    }
+
+    fn request(&self, source: &Source<'_>, snapshot: Snapshot) -> VolumeRequest {
+        let backup = &self.execution.ready.opened.backup;
         let uid = &self.execution.plan.preparation.restore_uid;
-        let mut marks: Tags = snapshot.tags;
-        marks.insert(tags::RESTORE_UID.to_owned(), uid.clone());
-        marks.insert(tags::PERSISTENT_VOLUME.to_owned(), self.claim.name.clone());
+        let claim = format!("{}/{}", self.report.namespace, self.report.claim);
+        let tags = [
+            (tags::BACKUP, &backup.metadata.name),
+            (tags::BACKUP_UID, &backup.metadata.uid),
+            (tags::RESTORE_UID, uid),
+            (tags::CLUSTER_UID, &self.execution.ready.cluster_uid),
+            (tags::PERSISTENT_VOLUME, &self.claim.name),
+            (tags::CLAIM, &claim),
+        ];
+        let spec = &source.record.spec;
+        let cluster_uid = backup.annotation(annotations::CLUSTER_UID);
         VolumeRequest {
-            snapshot_id: snapshot.id,
-            source_volume_id: record.spec.provider_volume_id.clone(),
+            same_cluster: cluster_uid == Some(&self.execution.ready.cluster_uid),
+            source_volume_id: spec.provider_volume_id.clone(),
             persistent_volume: self.claim.name.clone(),
-            claim: format!("{}/{}", self.report.namespace, self.report.claim),
-            token: token(uid, &record.spec.persistent_volume_name),
-            tags: marks,
+            token: token(uid, &spec.persistent_volume_name),
+            tags: tags.map(|(key, value)| (key.to_owned(), value.clone())).into(),
             spec: VolumeSpec {
-                volume_type: record.spec.volume_type.clone(),
-                zone: record.spec.volume_az.clone(),
-                iops: record.spec.volume_iops.filter(|iops| *iops > 0),
-                ..VolumeSpec::default()
+                zone: source.zone.clone(),
+                tags: snapshot::volume_tags(&snapshot, source.record, backup),
+                ..snapshot::volume_spec(&snapshot, source.record)
             },
-            nodes: self.execution.ready.nodes.clone(),
+            snapshot_id: snapshot.id,
+            nodes: self.execution.ready.nodes.hostnames.clone(),
+            claim,
         }
     }
 
-    /// Creates the persistent volume. Where that is refused, the volume made for it is removed.
+    /// Creates the persistent volume. Where that is not possible, the volume made for it is removed.
     async fn create(
-        &self,
+        &mut self,
         recorded: Value,
         volume: Option<(&dyn VolumeSnapshotter, &Volume)>,
     ) -> Result<Outcome, Failure> {
@@ -225,13 +251,15 @@ impl<'a> Work<'a> {
         let object = recorded.as_object().cloned().unwrap_or_default();
         let prepared = prepare::prepare(&id, object, &self.execution.plan.preparation);
         let mut object = Value::Object(prepared.object);
-        if let Some((snapshotter, volume)) = volume {
-            snapshotter
-                .set_volume(&mut object, volume)
-                .map_err(|error| self.problem("restore", chain(&error)))?;
-        }
+        let pointed = match volume {
+            Some((snapshotter, volume)) => snapshotter.set_volume(&mut object, volume),
+            None => Ok(()),
+        };
         let object = object.as_object().cloned().unwrap_or_default();
-        let result = self.post(&prepared.id, &object).await;
+        let result = match pointed {
+            Ok(()) => self.post(&prepared.id, &object).await,
+            Err(error) => Err(self.problem("restore", chain(&error))),
+        };
         if let (Err(Failure::Claim(_)), Some((snapshotter, volume))) = (&result, volume) {
             self.remove(snapshotter, volume).await;
         }
@@ -239,10 +267,15 @@ impl<'a> Work<'a> {
     }
 
     /// Removes a volume that is of no use to anybody; one that stays is an error, too.
-    async fn remove(&self, snapshotter: &dyn VolumeSnapshotter, volume: &Volume) {
-        if let Err(error) = snapshotter.delete_volume(&volume.id).await {
+    async fn remove(&mut self, snapshotter: &dyn VolumeSnapshotter, volume: &Volume) {
+        let removed = snapshotter.delete_volume(&volume.id).await;
+        if removed.is_ok() {
+            self.report.volume_id = None;
+        }
+        if let Err(error) = removed {
             let message = format!("volume {} is left over: {}", volume.id, chain(&error));
-            self.execution.journal.error(Problem::of_item(&self.target, "clean up", message));
+            let problem = Problem::of_item(&self.target, "clean up", message);
+            self.execution.journal.error(problem.with_hint("it costs until you delete it"));
         }
     }
 
@@ -269,6 +302,20 @@ impl<'a> Work<'a> {
             }
         }
     }
+}
+
+/// Waits until a volume is available, or will never be.
+async fn settled(
+    snapshotter: &dyn VolumeSnapshotter,
+    mut volume: Volume,
+) -> Result<Volume, SnapshotterError> {
+    let mut wait = Duration::from_millis(200);
+    while volume.state == VolumeState::Creating {
+        pause(wait).await;
+        wait = (wait * 2).min(Duration::from_secs(10));
+        volume = snapshotter.volume(&volume.id).await?;
+    }
+    Ok(volume)
 }
 
 fn label(object: &Map<String, Value>) -> Option<&Value> {

@@ -79,6 +79,11 @@ impl Error {
         matches!(self, Self::Store(StoreError::NotFound { .. }))
     }
 
+    /// Whether the file is there, but not what it should be.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Malformed { .. } | Self::TooLarge { .. })
+    }
+
     /// Whether the key is taken.
     pub fn is_already_exists(&self) -> bool {
         matches!(self, Self::Store(StoreError::AlreadyExists { .. }))
@@ -127,6 +132,11 @@ impl BackupStore {
     /// The URL of the location.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The objects themselves, to see what the store can do.
+    pub fn objects(&self) -> &dyn ObjectStore {
+        self.store.as_ref()
     }
 
     /// Writes a file whose key must not exist.
@@ -201,15 +211,14 @@ impl BackupStore {
         }
     }
 
-    /// Removes what an attempt that was never committed left behind; its own record goes last.
-    pub async fn clear_attempt(&self, name: &str) -> Result<(), Error> {
-        let keys = BackupKeys(name);
-        self.store.abort_uploads(&keys.prefix()).await?;
-        let found: Vec<_> = self.store.list(&keys.prefix()).try_collect().await?;
-        for object in found.iter().filter(|object| object.key != keys.attempt()) {
-            self.store.delete(&object.key).await?;
-        }
-        Ok(self.store.delete(&keys.attempt()).await?)
+    /// Takes back what an attempt is finished by.
+    pub async fn withdraw_pending(&self, name: &str) -> Result<(), Error> {
+        Ok(self.store.delete(&BackupKeys(name).pending()).await?)
+    }
+
+    /// Tells what the store could not do as it was asked, each thing once.
+    pub fn take_notices(&self) -> Vec<String> {
+        self.store.take_notices()
     }
 }
 

@@ -9,8 +9,21 @@ use crate::engine::model::names;
 pub(super) const BACKUPS: &str = "backups/";
 /// The directory of all restores.
 pub(super) const RESTORES: &str = "restores/";
+/// The directory of what is written before the last snapshot of a deleted backup goes.
+const LEAVING: &str = "metadata/bowline/leaving/";
 /// The directory of what is being deleted.
-const DELETING: &str = "metadata/bowline/deleting/";
+pub(super) const DELETING: &str = "metadata/bowline/deleting/";
+/// The directory of what is written only to see whether it can be.
+const PROBES: &str = "metadata/bowline/probes/";
+/// What the names of the records of providers start with.
+const PROVIDER: &str = "bowline-provider-";
+/// The directories that Velero allows at the root.
+const ROOT: [&str; 6] = ["backups", "restores", "restic", "metadata", "plugins", "kopia"];
+
+/// Whether Velero takes a location with this directory at its root out of service.
+pub fn is_foreign(directory: &str) -> bool {
+    !ROOT.contains(&directory)
+}
 
 /// Checks that a name can be a directory of the bucket: a DNS subdomain, as Kubernetes has it.
 pub fn check_name(name: &str) -> Result<(), names::Invalid> {
@@ -37,6 +50,22 @@ impl BackupKeys<'_> {
         self.file("bowline-attempt.json")
     }
 
+    /// The record of a provider; written before the first snapshot is asked of it.
+    pub fn provider(self, provider: &str) -> String {
+        self.file(&self.provider_file(provider))
+    }
+
+    /// The name of that file within the directory.
+    pub fn provider_file(self, provider: &str) -> String {
+        format!("{PROVIDER}{provider}.json")
+    }
+
+    /// The provider whose record has this key, if it is one.
+    pub(super) fn provider_of(self, key: &str) -> Option<String> {
+        let file = key.strip_prefix(&self.prefix())?;
+        Some(file.strip_prefix(PROVIDER)?.strip_suffix(".json")?.to_owned())
+    }
+
     /// The archive of objects.
     pub fn archive(self) -> String {
         self.named(".tar.gz")
@@ -45,6 +74,16 @@ impl BackupKeys<'_> {
     /// Where each object lies in the archive.
     pub fn index(self) -> String {
         self.file("bowline-index.json.gz")
+    }
+
+    /// What a commit needs once the archive is whole and all snapshots are started.
+    pub fn pending(self) -> String {
+        self.file("bowline-pending.json")
+    }
+
+    /// The report, once all snapshots have ended; the first one counts.
+    pub fn report(self) -> String {
+        self.file("bowline-report.json")
     }
 
     /// The digests of all files.
@@ -87,9 +126,24 @@ impl BackupKeys<'_> {
         self.named("-itemoperations.json.gz")
     }
 
+    /// The snapshots that Velero had a CSI driver take; we have none taken.
+    pub fn csi_snapshots(self) -> String {
+        self.named("-csi-volumesnapshots.json.gz")
+    }
+
     /// The mark of a backup that is being deleted.
     pub fn tombstone(self) -> String {
         format!("{DELETING}{}.json", self.0)
+    }
+
+    /// What the keys of all its [`leaving`](Self::leaving) marks start with.
+    pub fn all_leaving(self) -> String {
+        format!("{LEAVING}{}/", self.0)
+    }
+
+    /// The mark that all snapshots of a provider but the last one have gone.
+    pub fn leaving(self, provider: &str) -> String {
+        format!("{LEAVING}{}/{provider}.json", self.0)
     }
 
     fn file(self, file: &str) -> String {
@@ -106,6 +160,11 @@ impl BackupKeys<'_> {
 pub struct RestoreKeys<'a>(pub &'a str);
 
 impl RestoreKeys<'_> {
+    /// What all its keys start with.
+    pub fn prefix(self) -> String {
+        format!("{RESTORES}{}/", self.0)
+    }
+
     /// What was asked; written before the first change to the cluster.
     pub fn record(self) -> String {
         self.file("bowline-restore.json")
@@ -150,6 +209,32 @@ impl RestoreKeys<'_> {
     }
 }
 
+/// The keys of a probe: what is written only to see whether it can be.
+#[derive(Clone, Copy, Debug)]
+pub struct ProbeKeys<'a>(pub &'a str);
+
+impl ProbeKeys<'_> {
+    /// What the keys of all probes start with.
+    pub fn all() -> &'static str {
+        PROBES
+    }
+
+    /// What all its keys start with.
+    pub fn prefix(self) -> String {
+        format!("{PROBES}{}/", self.0)
+    }
+
+    /// What is written at once.
+    pub fn object(self) -> String {
+        format!("{PROBES}{}/object", self.0)
+    }
+
+    /// What is written in parts.
+    pub fn upload(self) -> String {
+        format!("{PROBES}{}/upload", self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +245,9 @@ mod tests {
         assert_eq!(backup.metadata(), "backups/nightly/velero-backup.json");
         assert_eq!(backup.archive(), "backups/nightly/nightly.tar.gz");
         assert_eq!(backup.results(), "backups/nightly/nightly-results.gz");
+        assert_eq!(backup.provider("aws"), "backups/nightly/bowline-provider-aws.json");
+        assert_eq!(backup.provider_of(&backup.provider("aws")).as_deref(), Some("aws"));
+        assert_eq!(backup.provider_of(&backup.attempt()), None);
         let restore = RestoreKeys("r1");
         assert_eq!(restore.results(), "restores/r1/restore-r1-results.gz");
         assert_eq!(restore.volume_info(), "restores/r1/r1-volumeinfo.json.gz");

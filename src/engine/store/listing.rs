@@ -1,11 +1,13 @@
 //! What backups and restores a location holds.
 
+use std::collections::BTreeSet;
+
 use futures::TryStreamExt as _;
 use serde::Serialize;
 
 use super::backup_store::{BackupStore, Error, malformed};
 use super::layout::{BACKUPS, BackupKeys, RESTORES, RestoreKeys, check_name};
-use crate::engine::model::backup::{Attempt, Backup};
+use crate::engine::model::backup::{Attempt, Backup, ProviderRecord};
 use crate::engine::model::restore::RestoreRecord;
 use crate::engine::report::RestoreReport;
 
@@ -42,9 +44,12 @@ pub struct RestoreEntry {
 }
 
 impl BackupStore {
-    /// Names all backups, good or not.
+    /// Names all backups, good or not, in order; one of which only its tombstone is left, too.
     pub async fn backup_names(&self) -> Result<Vec<String>, Error> {
-        Ok(self.store.list_directories(BACKUPS).await?)
+        let mut names: BTreeSet<_> =
+            self.store.list_directories(BACKUPS).await?.into_iter().collect();
+        names.extend(self.deleting_names().await?);
+        Ok(names.into_iter().collect())
     }
 
     /// Lists the backups, by name.
@@ -78,6 +83,30 @@ impl BackupStore {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether an incomplete backup lacks nothing but the end of its snapshots, and its commit.
+    pub async fn is_finishable(&self, name: &str) -> Result<bool, Error> {
+        self.exists(&BackupKeys(name).pending()).await
+    }
+
+    /// Reads the records of the providers that a backup asked for snapshots, by provider.
+    ///
+    /// Fails if only one of them cannot be read: its snapshots would be forgotten.
+    pub async fn providers(&self, name: &str) -> Result<Vec<ProviderRecord>, Error> {
+        let keys = BackupKeys(name);
+        let found: Vec<_> = self.store.list(&keys.prefix()).try_collect().await?;
+        let mut records = Vec::new();
+        for key in found.into_iter().map(|object| object.key) {
+            let Some(provider) = keys.provider_of(&key) else { continue };
+            let record: ProviderRecord = self.json(&key).await?;
+            if record.provider != provider {
+                let reason = format!("it names provider \"{}\"", record.provider);
+                return Err(malformed(&key, reason));
+            }
+            records.push(record);
+        }
+        Ok(records)
     }
 
     async fn uncommitted(&self, keys: BackupKeys<'_>) -> Result<Option<BackupState>, Error> {

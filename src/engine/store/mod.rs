@@ -3,7 +3,8 @@
 mod backup_store;
 mod layout;
 mod listing;
+mod removal;
 
 pub use backup_store::{BackupStore, Digest, Digests, Error, SideFile};
-pub use layout::{BackupKeys, RestoreKeys, check_name};
+pub use layout::{BackupKeys, ProbeKeys, RestoreKeys, check_name, is_foreign};
 pub use listing::{BackupEntry, BackupState, RestoreEntry};

@@ -9,8 +9,11 @@ use super::fixture::{BRIEF, FULL, PARTLY, hex, unpack, written};
 /// Any other directory makes a Velero on the same bucket give the bucket up.
 const TOP: [&str; 6] = ["backups", "restores", "restic", "metadata", "plugins", "kopia"];
 
-/// The files of a backup; those named `bowline-` are ours.
-pub(crate) const BACKUP: [&str; 12] = [
+/// What is there only if a provider was asked for snapshots.
+const PROVIDER: &str = "bowline-provider-local.json";
+
+/// The files of a backup with snapshots; those named `bowline-` are ours.
+pub(crate) const BACKUP: [&str; 15] = [
     "NAME-itemoperations.json.gz",
     "NAME-logs.gz",
     "NAME-podvolumebackups.json.gz",
@@ -22,6 +25,9 @@ pub(crate) const BACKUP: [&str; 12] = [
     "bowline-attempt.json",
     "bowline-digests.json",
     "bowline-index.json.gz",
+    "bowline-pending.json",
+    PROVIDER,
+    "bowline-report.json",
     "velero-backup.json",
 ];
 
@@ -36,6 +42,11 @@ pub(crate) const RESTORE: [&str; 7] = [
     "restore-NAME-results.gz",
 ];
 
+/// The files of one of the fixture's backups.
+fn files_of(backup: &str) -> Vec<&'static str> {
+    BACKUP.into_iter().filter(|file| backup != BRIEF || *file != PROVIDER).collect()
+}
+
 #[tokio::test]
 async fn nothing_but_what_velero_allows_lies_at_the_root_of_the_location() {
     let written = written().await;
@@ -48,7 +59,7 @@ async fn nothing_but_what_velero_allows_lies_at_the_root_of_the_location() {
 async fn a_backup_has_velero_s_files_under_velero_s_names_and_ours_beside_them() {
     let written = written().await;
     for backup in [FULL, BRIEF, PARTLY] {
-        assert_eq!(written.backup(backup).names(), BACKUP, "{backup}");
+        assert_eq!(written.backup(backup).names(), files_of(backup), "{backup}");
     }
     assert_eq!(written.restore().names(), RESTORE);
     let known = |key: &&String| !key.starts_with("backups/") && !key.starts_with("restores/");
@@ -106,7 +117,7 @@ async fn every_file_of_a_backup_is_bound_to_its_document_by_digest() {
 
         let digests = directory.json("bowline-digests.json");
         let others = ["velero-backup.json", "bowline-digests.json"];
-        let names = BACKUP.iter().filter(|name| !others.contains(name));
+        let names = files_of(backup).into_iter().filter(|name| !others.contains(name));
         let expected = names.map(|name| {
             let content = directory.bytes(name);
             let digest = json!({"size": content.len(), "sha256": hex(content)});

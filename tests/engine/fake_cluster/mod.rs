@@ -121,6 +121,16 @@ impl FakeCluster {
         }
     }
 
+    /// Denies a right, such as `create secrets`, to whoever asks for it; `review` fails the question.
+    pub(crate) fn deny(&self, right: &str) {
+        self.lock().denied.insert(right.to_owned());
+    }
+
+    /// The rights that clients asked for, in order: `create secrets in shop`.
+    pub(crate) fn reviews(&self) -> Vec<String> {
+        self.lock().reviews.clone()
+    }
+
     /// The changes that clients asked for, in order.
     pub(crate) fn changes(&self) -> Vec<String> {
         self.lock().changes.clone()

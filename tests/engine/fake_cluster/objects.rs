@@ -24,6 +24,10 @@ pub(crate) struct Objects {
     pub(super) forbidden: BTreeSet<String>,
     /// Resources of which nothing can be created.
     pub(super) uncreatable: BTreeSet<String>,
+    /// Rights that are not granted: `create secrets`; `review` for none that is told.
+    pub(super) denied: BTreeSet<String>,
+    /// Rights that clients asked for: `create secrets in shop`.
+    pub(super) reviews: Vec<String>,
     /// Changes that clients made: `POST configmaps shop/c`.
     pub(super) changes: Vec<String>,
     /// How many empty volumes the provisioner made.
@@ -42,6 +46,8 @@ impl Objects {
             made: 0,
             forbidden: BTreeSet::new(),
             uncreatable: BTreeSet::new(),
+            denied: BTreeSet::new(),
+            reviews: Vec::new(),
             changes: Vec::new(),
             provisioned: 0,
             collected: Vec::new(),

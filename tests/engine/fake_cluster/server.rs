@@ -48,12 +48,34 @@ impl Call {
             ["version"] => (200, json!({"major": "1", "minor": "35", "gitVersion": "v1.35.4"})),
             ["api"] => (200, discovery(&objects.served, true)),
             ["apis"] => (200, discovery(&objects.served, false)),
-            ["apis", "authorization.k8s.io", ..] => (201, json!({"status": {"allowed": true}})),
+            ["apis", "authorization.k8s.io", ..] => self.review(objects),
             _ => match self.target(objects) {
                 Some(target) => self.carry_out(objects, &target),
                 None => (404, json!("404 page not found")),
             },
         }
+    }
+
+    /// Tells whether a right is granted; all rights are if none is denied.
+    fn review(&self, objects: &mut Objects) -> Reply {
+        let asked = &self.body["spec"]["resourceAttributes"];
+        let text = |key: &str| asked[key].as_str().unwrap_or_default();
+        let resource = match text("group") {
+            "" => text("resource").to_owned(),
+            group => format!("{}.{group}", text("resource")),
+        };
+        let right = format!("{} {resource}", text("verb"));
+        objects.reviews.push(match text("namespace") {
+            "" => right.clone(),
+            namespace => format!("{right} in {namespace}"),
+        });
+        if objects.denied.contains("review") {
+            return status(403, "Forbidden", "no reviews here", "");
+        }
+        let all = right == "* *.*";
+        let allowed =
+            if all { objects.denied.is_empty() } else { !objects.denied.contains(&right) };
+        (201, json!({"status": {"allowed": allowed}}))
     }
 
     fn target(&self, objects: &Objects) -> Option<Target> {

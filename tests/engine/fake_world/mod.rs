@@ -3,12 +3,13 @@
 mod snapshotter;
 mod store;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bowline::engine::backup;
 use bowline::engine::clock::Clock;
 use bowline::engine::context::{Context, Limits, Snapshotters};
-use bowline::engine::event::Silent;
+use bowline::engine::delete::{self, DeleteReport};
+use bowline::engine::event::{Event, Observer};
 use bowline::engine::report::{BackupReport, RestoreReport};
 use bowline::engine::restore;
 use bowline::engine::run::Engine;
@@ -36,10 +37,40 @@ pub(crate) struct World {
 pub(crate) struct Process {
     pub(crate) engine: Engine,
     pub(crate) faults: Faults,
+    /// What it does without a cluster.
+    tools: backup::Tools,
+    told: Told,
+}
+
+/// What a process tells of volumes: `shop/files: snapshot started`.
+#[derive(Clone, Debug, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl Observer for Told {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::Volume { claim, state } = event {
+            self.lines().push(format!("{claim}: {state}"));
+        }
+    }
+}
+
+impl Told {
+    fn lines(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The time of day, which stands still.
+pub(crate) fn now() -> Clock {
+    Clock::Fixed(Timestamp::from_second(1_772_330_400).unwrap())
 }
 
 /// The result of a backup.
 pub(crate) type BackupResult = Result<BackupReport, backup::Error>;
+/// The result of a deletion.
+pub(crate) type DeleteResult = Result<DeleteReport, delete::Error>;
+/// The result of finishing a backup.
+pub(crate) type FinishResult = Result<backup::Finished, backup::Error>;
 /// The result of a restore.
 pub(crate) type RestoreResult = Result<RestoreReport, restore::Error>;
 
@@ -66,17 +97,24 @@ impl World {
     /// Starts a process whose calls fail as scripted.
     pub(crate) fn start(&self, script: Script) -> Process {
         let faults = Faults::new(script);
-        let snapshotter = FakeSnapshotter { cloud: self.cloud.clone(), faults: faults.clone() };
+        let told = Told::default();
+        let tools = backup::Tools {
+            store: self.store(&faults),
+            snapshotters: Snapshotters::new(vec![Arc::new(self.snapshotter(&faults))]),
+            observer: Arc::new(told.clone()),
+            // An hour later, so that one report cannot pass for another.
+            clock: Clock::Fixed(Timestamp::from_second(1_772_334_000).unwrap()),
+        };
         let context = Context {
             cluster: self.cluster.connect(&faults),
-            store: self.store(&faults),
+            store: tools.store.clone(),
             local_records: None,
-            snapshotters: Snapshotters::new(vec![Arc::new(snapshotter)]),
-            observer: Arc::new(Silent),
-            clock: Clock::Fixed(Timestamp::from_second(1_772_330_400).unwrap()),
+            snapshotters: tools.snapshotters.clone(),
+            observer: Arc::clone(&tools.observer),
+            clock: now(),
             limits: Limits::default(),
         };
-        Process { engine: Engine::new(context), faults }
+        Process { engine: Engine::new(context), faults, tools, told }
     }
 
     /// The bucket, to look into.
@@ -84,7 +122,13 @@ impl World {
         self.store(&Faults::new(Script::Sound))
     }
 
-    fn store(&self, faults: &Faults) -> BackupStore {
+    /// The cloud as a process with these faults reaches it.
+    pub(crate) fn snapshotter(&self, faults: &Faults) -> FakeSnapshotter {
+        FakeSnapshotter { cloud: self.cloud.clone(), faults: faults.clone() }
+    }
+
+    /// The bucket as a process with these faults reaches it.
+    pub(crate) fn store(&self, faults: &Faults) -> BackupStore {
         let store = FaultyStore { bucket: self.bucket.clone(), faults: faults.clone() };
         BackupStore::new(Arc::new(store), "memory://bucket")
     }
@@ -92,6 +136,22 @@ impl World {
     /// Makes a backup while nothing fails.
     pub(crate) async fn back_up(&self, request: &backup::Request) -> BackupResult {
         self.start(Script::Sound).engine.create_backup(request).await
+    }
+
+    /// Deletes a backup while nothing fails.
+    pub(crate) async fn delete(&self, name: &str) -> DeleteResult {
+        self.start(Script::Sound).delete(name).await.unwrap()
+    }
+
+    /// Deletes a backup of which no snapshot can be seen, while nothing fails.
+    pub(crate) async fn delete_without_snapshots(&self, name: &str) -> DeleteResult {
+        let request = delete::Request { name, ignore_missing_snapshots: true };
+        self.start(Script::Sound).engine.delete_backup(request).await
+    }
+
+    /// Finishes the backup while nothing fails.
+    pub(crate) async fn finish(&self) -> FinishResult {
+        self.start(Script::Sound).finish().await.unwrap()
     }
 
     /// Restores while nothing fails.
@@ -106,9 +166,31 @@ impl Process {
         self.until_killed(self.engine.create_backup(request)).await
     }
 
+    /// Finishes the backup; none if the process was killed meanwhile.
+    pub(crate) async fn finish(&self) -> Option<FinishResult> {
+        self.until_killed(backup::finish(&self.tools, "nightly")).await
+    }
+
+    /// The same process on a machine that has no snapshotters.
+    pub(crate) fn without_snapshotters(mut self) -> Self {
+        self.tools.snapshotters = Snapshotters::default();
+        self
+    }
+
+    /// What it told of volumes.
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.told.lines().clone()
+    }
+
     /// Restores; none if the process was killed meanwhile.
     pub(crate) async fn restore(&self, request: &restore::Request) -> Option<RestoreResult> {
         self.until_killed(self.engine.create_restore(request)).await
+    }
+
+    /// Deletes a backup; none if the process was killed meanwhile.
+    pub(crate) async fn delete(&self, name: &str) -> Option<DeleteResult> {
+        let request = delete::Request { name, ignore_missing_snapshots: false };
+        self.until_killed(self.engine.delete_backup(request)).await
     }
 
     async fn until_killed<T>(&self, run: impl Future<Output = T>) -> Option<T> {

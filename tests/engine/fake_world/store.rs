@@ -1,14 +1,17 @@
 //! A store in memory whose calls can fail.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use bowline_api::{ByteStream, ObjectMeta, ObjectStore, StoreError, Upload};
+use bowline_api::{ByteStream, ObjectMeta, ObjectStore, Retention, StoreError, Upload};
 use bowline_local::MemoryStore;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
 
 use crate::faults::Faults;
 
@@ -18,6 +21,14 @@ pub(crate) struct Bucket {
     objects: MemoryStore,
     /// The keys of uploads that were neither finished nor aborted: they cost money unseen.
     unfinished: Arc<Mutex<Vec<String>>>,
+    /// Below what uploads were aborted, in order: whoever still writes to one of them fails.
+    aborted: Arc<Mutex<Vec<String>>>,
+    /// What may not be removed, and until when.
+    retained: Arc<Mutex<BTreeMap<String, Retention>>>,
+    /// What the store has to say about itself.
+    notices: Arc<Mutex<Vec<String>>>,
+    /// Whether nobody may remove anything.
+    append_only: Arc<AtomicBool>,
 }
 
 impl Bucket {
@@ -28,7 +39,28 @@ impl Bucket {
             copy.write(&key, self.read(&key).await).await;
         }
         copy.unfinished().extend(self.unfinished().iter().cloned());
+        let retained = self.retained().clone();
+        copy.retained().extend(retained);
         copy
+    }
+
+    /// Keeps an object from being removed until a time, or until a legal hold is lifted.
+    pub(crate) fn retain(&self, key: &str, until: Option<Timestamp>) {
+        self.retained().insert(key.to_owned(), Retention { until });
+    }
+
+    /// Lets nobody remove anything, or no longer.
+    pub(crate) fn be_append_only(&self, on: bool) {
+        self.append_only.store(on, Ordering::Relaxed);
+    }
+
+    /// Lets everything be removed again.
+    pub(crate) fn release(&self) {
+        self.retained().clear();
+    }
+
+    fn retained(&self) -> MutexGuard<'_, BTreeMap<String, Retention>> {
+        self.retained.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All keys, in order.
@@ -38,7 +70,7 @@ impl Bucket {
     }
 
     /// The keys of uploads that nobody finished.
-    pub(crate) fn unfinished(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+    pub(crate) fn unfinished(&self) -> MutexGuard<'_, Vec<String>> {
         self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -58,6 +90,25 @@ impl Bucket {
     /// Deletes an object.
     pub(crate) async fn delete(&self, key: &str) {
         self.objects.delete(key).await.unwrap();
+    }
+
+    /// Lets the store say something about itself, to whoever asks.
+    pub(crate) fn add_notice(&self, notice: &str) {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice.to_owned());
+    }
+
+    /// The content of all objects, by key.
+    pub(crate) async fn contents(&self) -> BTreeMap<String, Bytes> {
+        let mut contents = BTreeMap::new();
+        for key in self.keys().await {
+            let content = self.read(&key).await;
+            contents.insert(key, content);
+        }
+        contents
+    }
+
+    fn aborted(&self) -> MutexGuard<'_, Vec<String>> {
+        self.aborted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn settle(&self, key: &str) {
@@ -92,7 +143,8 @@ impl ObjectStore for FaultyStore {
             let upload = self.bucket.objects.start_upload(key).await?;
             self.bucket.unfinished().push(key.to_owned());
             let (store, key) = (self.clone(), key.to_owned());
-            Ok(Box::new(FaultyUpload { upload, store, key }) as Box<dyn Upload>)
+            let begun = self.bucket.aborted().len();
+            Ok(Box::new(FaultyUpload { upload, store, key, begun }) as Box<dyn Upload>)
         };
         let call = format!("store: start the upload of {key}");
         self.faults.change(call, effect, |_| failed("write", key)).await
@@ -132,13 +184,30 @@ impl ObjectStore for FaultyStore {
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        if self.bucket.append_only.load(Ordering::Relaxed) {
+            return Err(StoreError::Denied { key: key.to_owned(), source: "not for you".into() });
+        }
+        let retention = self.bucket.retained().get(key).cloned();
+        let over = |until| until <= super::now().now();
+        let free = retention.is_none_or(|retention| retention.until.is_some_and(over));
+        assert!(free, "{key} is retained");
         let effect = self.bucket.objects.delete(key);
         self.faults.change(format!("store: delete {key}"), effect, |_| failed("delete", key)).await
+    }
+
+    async fn retention(&self, key: &str) -> Result<Option<Retention>, StoreError> {
+        self.faults.read(|| failed("look at", key)).await?;
+        Ok(self.bucket.retained().get(key).cloned())
+    }
+
+    fn take_notices(&self) -> Vec<String> {
+        self.bucket.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn abort_uploads(&self, prefix: &str) -> Result<(), StoreError> {
         let effect = async {
             self.bucket.unfinished().retain(|key| !key.starts_with(prefix));
+            self.bucket.aborted().push(prefix.to_owned());
             self.bucket.objects.abort_uploads(prefix).await
         };
         let call = format!("store: abort the uploads below {prefix}");
@@ -151,19 +220,31 @@ struct FaultyUpload {
     upload: Box<dyn Upload>,
     store: FaultyStore,
     key: String,
+    /// How often uploads had been aborted when it was begun.
+    begun: usize,
+}
+
+fn check_not_aborted(store: &FaultyStore, key: &str, begun: usize) -> Result<(), StoreError> {
+    let is_aborted =
+        store.bucket.aborted()[begun..].iter().any(|prefix| key.starts_with(prefix.as_str()));
+    if is_aborted { Err(failed("write", key)) } else { Ok(()) }
 }
 
 #[async_trait]
 impl Upload for FaultyUpload {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         let call = format!("store: write a part of {}", self.key);
-        let effect = self.upload.write(bytes);
+        let effect = async {
+            check_not_aborted(&self.store, &self.key, self.begun)?;
+            self.upload.write(bytes).await
+        };
         self.store.faults.change(call, effect, |_| failed("write", &self.key)).await
     }
 
     async fn finish(self: Box<Self>) -> Result<(), StoreError> {
-        let Self { upload, store, key } = *self;
+        let Self { upload, store, key, begun } = *self;
         let effect = async {
+            check_not_aborted(&store, &key, begun)?;
             upload.finish().await?;
             store.bucket.settle(&key);
             Ok(())
@@ -173,7 +254,7 @@ impl Upload for FaultyUpload {
     }
 
     async fn abort(self: Box<Self>) -> Result<(), StoreError> {
-        let Self { upload, store, key } = *self;
+        let Self { upload, store, key, .. } = *self;
         let effect = async {
             store.bucket.settle(&key);
             upload.abort().await

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use super::finish;
 use crate::cli::commands::Outcome;
 use crate::cli::commands::filters::FilterArgs;
+use crate::cli::commands::rights::Rights;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
@@ -12,6 +14,7 @@ use crate::cli::table::{Table, cell};
 use crate::cli::units::counted;
 use crate::cli::values;
 use crate::engine::backup::{Error, LeftOut, Plan, PlannedVolume, Request};
+use crate::engine::event::Stage;
 use crate::engine::model::backup::BackupSpec;
 use crate::engine::model::duration::GoDuration;
 use crate::engine::report::{BackupReport, SnapshotReport};
@@ -35,6 +38,10 @@ pub struct Args {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     pub snapshot_volumes: Option<bool>,
+    /// The name of the volume snapshot location that a Velero which restores this backup knows; the
+    /// first of several counts (default: default)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub volume_snapshot_locations: Vec<String>,
     /// Labels of the backup
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',',
           value_parser = values::label)]
@@ -68,6 +75,7 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
         print(format, &plan, PlanTable)?;
         return Ok(Exit::Done);
     }
+    settings.if_interrupted_from(Stage::Snapshots, progress.reached(), finish::hint(&request.name));
     settings.if_interrupted(
         "what it has written is Incomplete; run the same command again with --replace-incomplete"
             .to_owned(),
@@ -94,6 +102,7 @@ fn request(args: Args) -> Result<Request, CliError> {
             include_cluster_resources: args.filters.include_cluster_resources,
             label_selector,
             snapshot_volumes: args.snapshot_volumes,
+            volume_snapshot_locations: args.volume_snapshot_locations,
             ..BackupSpec::default()
         },
     })
@@ -116,7 +125,7 @@ impl fmt::Display for PlanTable<'_> {
         if !self.0.unavailable.is_empty() {
             write!(f, "\n{}", unavailable(&self.0.unavailable))?;
         }
-        Ok(())
+        write!(f, "\n{}", Rights(&self.0.rights))
     }
 }
 
@@ -142,7 +151,8 @@ fn unavailable(groups: &[LeftOut]) -> Table<2> {
     table
 }
 
-struct Summary<'a>(&'a BackupReport);
+/// What became of a backup.
+pub(super) struct Summary<'a>(pub &'a BackupReport);
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -182,6 +192,7 @@ mod tests {
 
     use super::*;
     use crate::engine::backup::Listing;
+    use crate::engine::context::{Granted, Right};
     use crate::engine::model::Kind;
     use crate::engine::report::{Phase, Problem};
 
@@ -210,14 +221,20 @@ mod tests {
             volumes: Vec::new(),
             left_out: Vec::new(),
             unavailable: Vec::new(),
+            rights: vec![Right {
+                action: "list nodes".to_owned(),
+                granted: Granted::Yes,
+                reason: None,
+            }],
         };
+        let rights = "\nthe one right that it needs is granted\n";
         let lists = "\
 RESOURCE   NAMESPACE
 nodes      <none>
 pods       *
 secrets    shop
 ";
-        assert_eq!(PlanTable(&plan).to_string(), lists);
+        assert_eq!(PlanTable(&plan).to_string(), lists.to_owned() + rights);
         plan.volumes.push(PlannedVolume {
             namespace: "shop".to_owned(),
             claim: "data".to_owned(),
@@ -231,7 +248,7 @@ secrets    shop
 NAMESPACE   CLAIM   VOLUME   VERDICT   NOTES
 shop        data    <none>   unbound   it is Pending
 ";
-        assert_eq!(PlanTable(&plan).to_string(), lists.to_owned() + volumes);
+        assert_eq!(PlanTable(&plan).to_string(), lists.to_owned() + volumes + rights);
         let group =
             LeftOut { name: "metrics.k8s.io".to_owned(), reason: "no endpoints".to_owned() };
         plan.unavailable.push(group);
@@ -239,7 +256,7 @@ shop        data    <none>   unbound   it is Pending
 UNAVAILABLE      REASON
 metrics.k8s.io   no endpoints
 ";
-        assert_eq!(PlanTable(&plan).to_string(), lists.to_owned() + volumes + groups);
+        assert_eq!(PlanTable(&plan).to_string(), lists.to_owned() + volumes + groups + rights);
     }
 
     #[test]

@@ -41,6 +41,9 @@ struct Described {
     results: BackupResults,
     /// Files that could not be read.
     damaged: Vec<String>,
+    /// Whether it is incomplete and `backup finish` completes it.
+    #[serde(skip)]
+    finishable: bool,
     #[serde(skip)]
     entry: BackupEntry,
 }
@@ -57,12 +60,15 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
 async fn describe(store: &BackupStore, entry: BackupEntry) -> Result<Described, CliError> {
     let keys = BackupKeys(&entry.name);
     let mut damaged = Vec::new();
+    let is_incomplete = matches!(entry.state, BackupState::Incomplete(_));
+    let finishable = is_incomplete && store.is_finishable(&entry.name).await.map_err(failed)?;
     Ok(Described {
         location: store.url().to_owned(),
         backup: document(&entry),
         volumes: beside(store, &keys.volume_info(), &mut damaged).await?,
         results: beside(store, &keys.results(), &mut damaged).await?,
         damaged,
+        finishable,
         entry,
     })
 }
@@ -96,9 +102,15 @@ fn text(described: &Described) -> Description {
                 text.line("Written by", &format!("bowline {}", attempt.version));
             }
             text.line("Reason", "it runs still, or was interrupted");
+            if described.finishable {
+                let command = format!("bowline backup finish {}", entry.name);
+                text.line("To finish", &command);
+            }
         }
         BackupState::Invalid(reason) => text.line("Reason", reason),
-        BackupState::Deleting => {}
+        BackupState::Deleting => {
+            text.line("To go on", &format!("bowline backup delete {} finishes it", entry.name));
+        }
     }
     text.list("Damaged", &described.damaged);
     text.list("Errors", messages(&described.results.errors));

@@ -1,7 +1,9 @@
 //! `bowline backup`.
 
 mod create;
+mod delete;
 mod describe;
+mod finish;
 mod get;
 
 use clap::Subcommand;
@@ -17,9 +19,11 @@ use crate::cli::settings::Settings;
   bowline backup get")]
 pub enum Command {
     Create(create::Args),
+    Finish(finish::Args),
     #[command(visible_alias = "list")]
     Get(get::Args),
     Describe(describe::Args),
+    Delete(delete::Args),
 }
 
 impl Command {
@@ -27,8 +31,10 @@ impl Command {
     pub fn format(&self) -> OutputFormat {
         match self {
             Self::Create(args) => args.output.output,
+            Self::Finish(args) => args.output.output,
             Self::Get(args) => args.output.output,
             Self::Describe(args) => args.output.output,
+            Self::Delete(args) => args.output.output,
         }
     }
 }
@@ -36,7 +42,9 @@ impl Command {
 pub(in crate::cli) async fn run(settings: &Settings, command: Command) -> Outcome {
     match command {
         Command::Create(args) => create::run(settings, args).await,
+        Command::Finish(args) => finish::run(settings, args).await,
         Command::Get(args) => get::run(settings, args).await,
         Command::Describe(args) => describe::run(settings, args).await,
+        Command::Delete(args) => delete::run(settings, args).await,
     }
 }

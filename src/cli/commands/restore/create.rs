@@ -5,9 +5,11 @@ use std::fmt;
 
 use crate::cli::commands::Outcome;
 use crate::cli::commands::filters::FilterArgs;
+use crate::cli::commands::rights::Rights;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
+use crate::cli::plugins::SnapshotterOptions;
 use crate::cli::settings::Settings;
 use crate::cli::table::{Table, cell};
 use crate::cli::units::counted;
@@ -44,6 +46,11 @@ pub struct Args {
     #[arg(long, value_name = "FROM:TO", value_delimiter = ',',
           value_parser = values::mapping)]
     pub namespace_mappings: Vec<(String, String)>,
+    /// Zones whose volumes are made in another one (default: the zone that they were in, if the
+    /// cluster has nodes there)
+    #[arg(long, value_name = "OLD:NEW", value_delimiter = ',',
+          value_parser = values::zone_mapping)]
+    pub zone_mappings: Vec<(String, String)>,
     /// Make volumes from the snapshots; `false` restores the claims empty (default: true)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
@@ -51,6 +58,15 @@ pub struct Args {
     /// Restore a claim without a usable snapshot as an EMPTY one, instead of refusing it
     #[arg(long)]
     pub allow_empty_volumes: bool,
+    /// The name that AWS knows the cluster by, for the tags that let its EBS driver manage the volumes
+    #[arg(long, value_name = "NAME", env = "AWS_CLUSTER_NAME", hide_env_values = true)]
+    pub cluster_name: Option<String>,
+    /// Accounts of AWS whose shared snapshots may be used, besides your own
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = values::account)]
+    pub trusted_accounts: Vec<String>,
+    /// The KMS key that new EBS volumes are encrypted with (default: the key of the old ones)
+    #[arg(long, value_name = "KEY")]
+    pub ebs_kms_key_id: Option<String>,
     /// How long what was made may take to be ready; 0 does not wait
     #[arg(long, value_name = "DURATION", default_value = "10m",
           value_parser = values::not_negative)]
@@ -69,9 +85,15 @@ pub struct Args {
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let format = args.output.output;
     let (dry_run, is_named) = (args.dry_run, args.name.is_some());
+    let snapshotters = SnapshotterOptions {
+        cluster_name: args.cluster_name.clone().filter(|name| !name.is_empty()),
+        trusted_accounts: args.trusted_accounts.clone(),
+        kms_key_id: args.ebs_kms_key_id.clone(),
+        ..SnapshotterOptions::default()
+    };
     let request = request(settings, args)?;
     let progress = settings.progress();
-    let engine = settings.engine(&progress).await?;
+    let engine = settings.engine_with(&progress, snapshotters).await?;
     if dry_run {
         let plan = progress.during(engine.plan_restore(&request)).await?;
         print(format, &plan, PlanTable)?;
@@ -101,6 +123,7 @@ fn request(settings: &Settings, args: Args) -> Result<Request, CliError> {
     let name = args.name.unwrap_or_else(|| default_name(settings, &args.from_backup));
     check_name(&name).map_err(Error::InvalidName)?;
     let namespace_mapping = namespace_mapping(args.namespace_mappings)?;
+    let zone_mapping = zone_mapping(args.zone_mappings)?;
     let label_selector = args.filters.label_selector()?;
     Ok(Request {
         name,
@@ -117,6 +140,7 @@ fn request(settings: &Settings, args: Args) -> Result<Request, CliError> {
             namespace_mapping,
             restore_volumes: args.restore_volumes,
             allow_empty_volumes: args.allow_empty_volumes,
+            zone_mapping,
         },
     })
 }
@@ -133,6 +157,19 @@ fn namespace_mapping(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, St
             return Err(ambiguous(&format!("maps both \"{other}\" and \"{from}\" to \"{to}\"")));
         }
         mapping.insert(from, to);
+    }
+    Ok(mapping)
+}
+
+/// Several zones may become one, but none several.
+fn zone_mapping(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, CliError> {
+    let mut mapping = BTreeMap::new();
+    for (old, new) in pairs {
+        if mapping.insert(old.clone(), new).is_some() {
+            let fault = format!("--zone-mappings maps \"{old}\" more than once");
+            return Err(CliError::new(Exit::Usage, fault)
+                .with_hint("say once where the volumes of a zone shall go"));
+        }
     }
     Ok(mapping)
 }
@@ -166,6 +203,7 @@ impl fmt::Display for PlanTable<'_> {
         }
         write!(f, "{table}")?;
         let counts = self.0.counts.iter().map(|(verdict, count)| format!("{count} {verdict}"));
+        write!(f, "\n{}", Rights(&self.0.rights))?;
         writeln!(f, "\n{}", counts.collect::<Vec<_>>().join(", "))
     }
 }
@@ -207,6 +245,7 @@ fn volumes(volumes: &[VolumeReport]) -> Table<5> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::context::{Granted, Right};
     use crate::engine::restore::{PlannedItem, Verdict};
 
     #[test]
@@ -229,11 +268,19 @@ mod tests {
                 item(Verdict::Create, "web", Some("new"), &["a", "b"]),
                 item(Verdict::Skip, "old", None, &[]),
             ],
+            rights: vec![Right {
+                action: "create deployments.apps in shop".to_owned(),
+                granted: Granted::No,
+                reason: None,
+            }],
         };
         let expected = "\
 STEP        VERDICT   RESOURCE           NAMESPACE   NAME   NOTES
 workloads   create    deployments.apps   shop        web    new; a; b
 workloads   skip      deployments.apps   shop        old    <none>
+
+RIGHT                             GRANTED   REASON
+create deployments.apps in shop   no        <none>
 
 1 create, 1 skip
 ";

@@ -85,6 +85,20 @@ async fn all(settings: &Settings, store: &BackupStore) -> Result<Vec<Found>, Cli
     Ok(found)
 }
 
+/// Names all restores that have records, here or there.
+pub(super) async fn names(
+    settings: &Settings,
+    store: &BackupStore,
+) -> Result<Vec<String>, CliError> {
+    let mut names = store.restore_names().await.map_err(failed)?;
+    if let Some(local) = settings.local_records() {
+        names.extend(local.restore_names().await.map_err(failed)?);
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
 fn unknown(name: &str, found: &[Found], store: &BackupStore) -> CliError {
     not_found("restore", name, found.iter().map(Found::name), store.url())
 }

@@ -1,6 +1,7 @@
 //! `bowline restore`.
 
 mod create;
+mod delete;
 mod describe;
 mod get;
 
@@ -16,10 +17,11 @@ use crate::cli::settings::Settings;
   bowline restore create --from-backup nightly
   bowline restore get")]
 pub enum Command {
-    Create(create::Args),
+    Create(Box<create::Args>),
     #[command(visible_alias = "list")]
     Get(get::Args),
     Describe(describe::Args),
+    Delete(delete::Args),
 }
 
 impl Command {
@@ -29,14 +31,16 @@ impl Command {
             Self::Create(args) => args.output.output,
             Self::Get(args) => args.output.output,
             Self::Describe(args) => args.output.output,
+            Self::Delete(args) => args.output.output,
         }
     }
 }
 
 pub(in crate::cli) async fn run(settings: &Settings, command: Command) -> Outcome {
     match command {
-        Command::Create(args) => create::run(settings, args).await,
+        Command::Create(args) => create::run(settings, *args).await,
         Command::Get(args) => get::run(settings, args).await,
         Command::Describe(args) => describe::run(settings, args).await,
+        Command::Delete(args) => delete::run(settings, args).await,
     }
 }

@@ -1,15 +1,19 @@
 //! A cloud in memory that snapshots the volumes of the fake cluster, and whose calls can fail.
 
+mod moods;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bowline_api::{
-    Snapshot, SnapshotRequest, SnapshotState, SnapshotterError, Tags, Volume, VolumeRequest,
-    VolumeSnapshotter, VolumeSpec, VolumeState,
+    Operation, Right, Snapshot, SnapshotRequest, SnapshotState, SnapshotterError, Tags, Volume,
+    VolumeRequest, VolumeSnapshotter, VolumeSpec, VolumeState,
 };
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::fake_cluster::DRIVER;
 use crate::faults::{Failure, Faults};
@@ -18,6 +22,23 @@ use crate::faults::{Failure, Faults};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cloud {
     state: Arc<Mutex<State>>,
+}
+
+/// How the cloud can behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Mood {
+    /// New volumes fail after they were started.
+    FailsVolumes,
+    /// It tells its zones to nobody.
+    Secretive,
+    /// Snapshots stay as they are.
+    Frozen,
+    /// It takes everybody for the owner of another account.
+    Blind,
+    /// Nobody is told how snapshots are doing.
+    Silent,
+    /// It cannot be used at all.
+    Unusable,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -29,8 +50,24 @@ struct State {
     looks: usize,
     /// Volumes whose snapshots fail after they were started.
     failing: BTreeSet<String>,
-    /// Whether new volumes fail after they were started.
-    failing_volumes: bool,
+    /// How it behaves.
+    moods: BTreeSet<Mood>,
+    /// The zones that volumes can be made in.
+    zones: Vec<String>,
+    /// Snapshots that are not removed, however often it is asked for.
+    stuck: BTreeSet<String>,
+    /// How often the zones were asked for.
+    asked_for_zones: usize,
+    /// The zones of volumes that are not in `zone-a`.
+    places: BTreeMap<String, String>,
+    /// Snapshots that are not shown yet, and until when.
+    hidden: BTreeMap<String, Instant>,
+    /// Where its snapshots lie as it is reached.
+    place: Option<String>,
+    /// What is not granted.
+    refused: BTreeSet<&'static str>,
+    /// The volumes that rights were asked for.
+    reviewed: Vec<Option<String>>,
 }
 
 #[derive(Clone, Debug)]
@@ -38,6 +75,7 @@ struct KeptSnapshot {
     snapshot: Snapshot,
     token: String,
     looks: usize,
+    looked: usize,
 }
 
 /// A volume that was made from a snapshot.
@@ -47,6 +85,7 @@ pub(crate) struct KeptVolume {
     /// The volume that the snapshot was taken of.
     pub(crate) source: String,
     pub(crate) tags: Tags,
+    pub(crate) spec: VolumeSpec,
     state: VolumeState,
     token: String,
     looks: usize,
@@ -73,6 +112,23 @@ impl Cloud {
         self.state().looks = looks;
     }
 
+    /// Lets everything that takes a while be done.
+    pub(crate) fn be_done(&self) {
+        let mut state = self.state();
+        state.looks = 0;
+        state.snapshots.values_mut().for_each(|kept| kept.looks = 0);
+    }
+
+    /// Tells nobody how snapshots are doing, or tells again.
+    pub(crate) fn be_silent(&self, silent: bool) {
+        self.state().set(Mood::Silent, silent);
+    }
+
+    /// Loses a snapshot.
+    pub(crate) fn lose(&self, id: &str) {
+        self.state().snapshots.remove(id).unwrap();
+    }
+
     /// Lets the snapshots of a volume fail after they were started.
     pub(crate) fn fail_snapshots_of(&self, volume_id: &str) {
         self.state().failing.insert(volume_id.to_owned());
@@ -80,7 +136,23 @@ impl Cloud {
 
     /// Lets new volumes fail after they were started.
     pub(crate) fn fail_volumes(&self) {
-        self.state().failing_volumes = true;
+        self.state().set(Mood::FailsVolumes, true);
+    }
+
+    /// Reaches a region with these zones.
+    pub(crate) fn be_in(&self, zones: &[&str]) {
+        self.state().zones = zones.iter().map(|&zone| zone.to_owned()).collect();
+    }
+
+    /// Keeps a snapshot from being removed, or no longer.
+    pub(crate) fn hold(&self, id: &str, held: bool) {
+        let mut state = self.state();
+        if held {
+            state.stuck.insert(id.to_owned())
+        } else {
+            state.stuck.remove(id)
+        };
+        drop(state);
     }
 
     /// Changes the tags of a snapshot.
@@ -91,23 +163,95 @@ impl Cloud {
         drop(state);
     }
 
+    /// How often somebody wanted to know the zones.
+    pub(crate) fn asked_for_zones(&self) -> usize {
+        self.state().asked_for_zones
+    }
+
+    /// Puts a volume in another zone, before a snapshot of it is taken.
+    pub(crate) fn put(&self, volume_id: &str, zone: &str) {
+        self.state().places.insert(volume_id.to_owned(), zone.to_owned());
+    }
+
+    /// Shows a snapshot to nobody for a while.
+    pub(crate) fn hide(&self, id: &str, time: Duration) {
+        self.state().hidden.insert(id.to_owned(), Instant::now() + time);
+    }
+
+    /// Cannot be used at all, like a cloud that nobody here has an account of.
+    pub(crate) fn be_unusable(&self) {
+        self.state().set(Mood::Unusable, true);
+    }
+
+    /// Reaches this place from here on, and no other.
+    pub(crate) fn reach(&self, place: &str) {
+        self.state().place = Some(place.to_owned());
+    }
+
+    /// Refuses an action, by its name.
+    pub(crate) fn refuse(&self, action: &'static str) {
+        self.state().refused.insert(action);
+    }
+
+    /// The volumes that rights were asked for, once each time.
+    pub(crate) fn reviewed(&self) -> Vec<Option<String>> {
+        self.state().reviewed.clone()
+    }
+
+    /// Changes a snapshot.
+    pub(crate) fn edit_snapshot(&self, id: &str, change: impl FnOnce(&mut Snapshot)) {
+        change(&mut self.state().snapshots.get_mut(id).unwrap().snapshot);
+    }
+
+    /// Lets snapshots be what they are, however often they are looked at.
+    pub(crate) fn freeze_snapshots(&self) {
+        self.state().set(Mood::Frozen, true);
+    }
+
+    /// Loses all snapshots.
+    pub(crate) fn forget_snapshots(&self) {
+        self.state().snapshots.clear();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
+    fn set(&mut self, mood: Mood, on: bool) {
+        if on {
+            self.moods.insert(mood)
+        } else {
+            self.moods.remove(&mood)
+        };
+    }
+
+    fn check_usable(&self) -> Result<(), SnapshotterError> {
+        if !self.moods.contains(&Mood::Unusable) {
+            return Ok(());
+        }
+        let (what, reason) = ("the connection".to_owned(), "there is no account".to_owned());
+        Err(SnapshotterError::Refused { what, reason })
+    }
+
     fn create_snapshot(&mut self, request: &SnapshotRequest) -> Snapshot {
         if let Some(kept) = self.snapshots.values().find(|kept| kept.token == request.token) {
             return kept.snapshot.clone();
         }
         self.made += 1;
         let id = format!("snap-{}", self.made);
+        let zone = self.places.get(&request.volume_id).map_or("zone-a", String::as_str);
         let spec = VolumeSpec {
             volume_type: "fast".to_owned(),
-            zone: Some("zone-a".to_owned()),
+            zone: Some(zone.to_owned()),
             iops: Some(3000),
-            ..VolumeSpec::default()
+            throughput: Some(250),
+            size_gib: Some(20),
+            encrypted: Some(true),
+            kms_key_id: Some("key-1".to_owned()),
+            multi_attach: Some(false),
+            tags: Tags::from([("team".to_owned(), "shop".to_owned())]),
         };
         let snapshot = Snapshot {
             id: id.clone(),
@@ -118,15 +262,24 @@ impl State {
             shared_by: None,
         };
         let token = request.token.clone();
-        self.snapshots.insert(id.clone(), KeptSnapshot { snapshot, token, looks: self.looks });
+        let kept = KeptSnapshot { snapshot, token, looks: self.looks, looked: 0 };
+        self.snapshots.insert(id.clone(), kept);
         self.snapshot(&id).unwrap_or_else(|| unreachable!("just inserted"))
     }
 
     /// Looks at a snapshot, which is how time passes here.
     fn snapshot(&mut self, id: &str) -> Option<Snapshot> {
+        if self.hidden.get(id).is_some_and(|until| Instant::now() < *until) {
+            return None;
+        }
         let kept = self.snapshots.get_mut(id)?;
-        if kept.looks > 0 {
+        if self.moods.contains(&Mood::Frozen) {
+            // As it is.
+        } else if kept.looks > 0 {
             kept.looks -= 1;
+            let percent = 100 * kept.looked / (kept.looked + kept.looks + 1);
+            kept.snapshot.state = SnapshotState::Pending(u8::try_from(percent).ok());
+            kept.looked += 1;
         } else if self.failing.contains(&kept.snapshot.volume_id) {
             kept.snapshot.state = SnapshotState::Failed("the disk is broken".to_owned());
         } else {
@@ -149,6 +302,7 @@ impl State {
             id: id.clone(),
             source,
             tags: request.tags.clone(),
+            spec: request.spec.clone(),
             state: VolumeState::Creating,
             token: request.token.clone(),
             looks: self.looks,
@@ -161,12 +315,13 @@ impl State {
         let kept = self.volumes.get_mut(id).ok_or_else(|| not_found("volume", id))?;
         if kept.looks > 0 {
             kept.looks -= 1;
-        } else if self.failing_volumes {
+        } else if self.moods.contains(&Mood::FailsVolumes) {
             kept.state = VolumeState::Failed("no space in zone-a".to_owned());
-        } else {
+        } else if kept.state == VolumeState::Creating {
             kept.state = VolumeState::Available;
         }
-        Ok(Volume { id: id.to_owned(), state: kept.state.clone(), zone: None })
+        let zone = kept.spec.zone.clone();
+        Ok(Volume { id: id.to_owned(), state: kept.state.clone(), zone })
     }
 }
 
@@ -231,7 +386,47 @@ impl VolumeSnapshotter for FakeSnapshotter {
         volume: &Volume,
     ) -> Result<(), SnapshotterError> {
         persistent_volume["spec"]["csi"]["volumeHandle"] = json!(volume.id);
+        persistent_volume["spec"]["nodeAffinity"]["zone"] = json!(volume.zone);
         Ok(())
+    }
+
+    async fn zones(&self) -> Result<Vec<String>, SnapshotterError> {
+        self.read("zones").await?;
+        let mut state = self.cloud.state();
+        state.asked_for_zones += 1;
+        if state.moods.contains(&Mood::Secretive) {
+            let (what, reason) = ("the zones".to_owned(), "not for you".to_owned());
+            return Err(SnapshotterError::Refused { what, reason });
+        }
+        Ok(state.zones.clone())
+    }
+
+    async fn place(&self) -> Result<Option<String>, SnapshotterError> {
+        self.read("place").await?;
+        self.cloud.state().check_usable()?;
+        Ok(self.cloud.state().place.clone())
+    }
+
+    fn is_snapshot_id(&self, id: &str) -> bool {
+        id.starts_with("snap-")
+    }
+
+    async fn rights(
+        &self,
+        operation: Operation,
+        volume_id: Option<&str>,
+    ) -> Result<Vec<Right>, SnapshotterError> {
+        self.read("rights").await?;
+        let mut state = self.cloud.state();
+        state.reviewed.push(volume_id.map(str::to_owned));
+        let action = match operation {
+            Operation::Backup => "fake:CreateSnapshot",
+            Operation::Restore => "fake:CreateVolume",
+            Operation::Delete => "fake:DeleteSnapshot",
+        };
+        let refusal = state.refused.contains(action).then(|| "not for you".to_owned());
+        drop(state);
+        Ok(vec![Right { action: action.to_owned(), refusal }])
     }
 
     async fn create_snapshot(
@@ -244,7 +439,14 @@ impl VolumeSnapshotter for FakeSnapshotter {
 
     async fn snapshot(&self, id: &str) -> Result<Snapshot, SnapshotterError> {
         self.read(id).await?;
-        self.cloud.state().snapshot(id).ok_or_else(|| not_found("snapshot", id))
+        let mut state = self.cloud.state();
+        if state.moods.contains(&Mood::Silent) {
+            return Err(broken(Failure::Refused, id));
+        }
+        if state.moods.contains(&Mood::Blind) {
+            return Err(not_found("snapshot", id));
+        }
+        state.snapshot(id).ok_or_else(|| not_found("snapshot", id))
     }
 
     async fn snapshots_tagged(
@@ -253,13 +455,21 @@ impl VolumeSnapshotter for FakeSnapshotter {
         value: &str,
     ) -> Result<Vec<Snapshot>, SnapshotterError> {
         self.read("snapshots").await?;
+        self.cloud.state().check_usable()?;
         let mut found = self.cloud.snapshots();
         found.retain(|snapshot| snapshot.tags.get(key).is_some_and(|found| found == value));
+        if self.cloud.state().moods.contains(&Mood::Blind) {
+            found.clear();
+        }
         Ok(found)
     }
 
     async fn delete_snapshot(&self, id: &str) -> Result<(), SnapshotterError> {
         let effect = |state: &mut State| {
+            if state.stuck.contains(id) {
+                let reason = "it is in use".to_owned();
+                return Err(SnapshotterError::Refused { what: format!("snapshot {id}"), reason });
+            }
             state.snapshots.remove(id);
             Ok(())
         };

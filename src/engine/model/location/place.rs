@@ -1,112 +1,74 @@
-//! Where backups lie: one URL.
+//! A place that holds backups, from a URL and as one.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use url::Url;
+use super::directory;
+use super::error::{EXAMPLE, Error, Fault};
+use super::s3::S3Location;
 
 /// A place that holds backups.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Location {
     /// A directory of this host, by its absolute path: `file:///var/backups`.
     Directory(PathBuf),
+    /// A bucket, or the part of it below a prefix: `s3://bucket/prefix?region=eu-west-1`.
+    S3(Box<S3Location>),
 }
 
-/// A text that is no location.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// A path, not a URL.
-    #[error("\"{text}\" is a path, not a URL")]
-    Path {
-        /// The path as given.
-        text: String,
-    },
-    /// Not a URL of a place that we know.
-    #[error("\"{text}\" is not a location: {reason}")]
-    Url {
-        /// The URL as given, without credentials.
-        text: String,
-        /// What is wrong with it.
-        reason: String,
-        /// What would help.
-        hint: String,
-    },
-    /// A location that needs a part which was left out of this program.
-    #[error("this build has no S3 support")]
-    NoS3,
-}
-
-impl Error {
-    /// What would help.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Path { text } => match file_url(Path::new(text)) {
-                Some(url) => format!("write {url}"),
-                None => EXAMPLE.to_owned(),
-            },
-            Self::Url { hint, .. } => hint.clone(),
-            Self::NoS3 => "use a directory, such as file:///var/backups".to_owned(),
+impl Location {
+    /// Reads a URL whose options are partly given apart from it, as in a configuration file.
+    pub fn with_options(text: &str, options: &[(String, String)]) -> Result<Self, Error> {
+        match text.split_once(':') {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("file") => {
+                let path = directory::parse(text, rest).map_err(|fault| fault.of(text))?;
+                match options {
+                    [] => Ok(Self::Directory(path)),
+                    _ => Err(directory::without_options().of(text)),
+                }
+            }
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("s3") => {
+                S3Location::parse(rest, options)
+                    .map(|location| Self::S3(Box::new(location)))
+                    .map_err(|fault| fault.of(&without_secrets(text)))
+            }
+            Some((scheme, rest)) if rest.starts_with("//") => {
+                let reason = format!("there is no location of kind \"{scheme}\"");
+                Err(Fault::new(reason, EXAMPLE).of(&without_secrets(text)))
+            }
+            _ if text.is_empty() => Err(Fault::new("it is empty", EXAMPLE).of(text)),
+            _ => Err(Error::Path { text: text.to_owned() }),
         }
     }
-}
 
-const EXAMPLE: &str = "write the absolute path of a directory, such as file:///var/backups";
+    /// The part of a bucket below a prefix, as Velero's flags name it.
+    pub fn of_bucket(
+        bucket: &str,
+        prefix: &str,
+        options: &[(String, String)],
+    ) -> Result<Self, Error> {
+        S3Location::of_bucket(bucket.to_owned(), prefix, options.iter().cloned())
+            .map(|location| Self::S3(Box::new(location)))
+            .map_err(|fault| fault.of(&format!("s3://{bucket}")))
+    }
+}
 
 impl FromStr for Location {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        match text.split_once(':') {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("file") => directory(text, rest),
-            Some((scheme, _)) if scheme.eq_ignore_ascii_case("s3") => Err(Error::NoS3),
-            Some((scheme, rest)) if rest.starts_with("//") => {
-                let reason = format!("there is no location of kind \"{scheme}\"");
-                Err(refused(&without_credentials(text), reason, EXAMPLE))
-            }
-            _ if text.is_empty() => Err(refused(text, "it is empty".to_owned(), EXAMPLE)),
-            _ => Err(Error::Path { text: text.to_owned() }),
-        }
+        Self::with_options(text, &[])
     }
 }
 
-/// What follows `file:` must be `//`, no host, and an absolute path.
-fn directory(text: &str, rest: &str) -> Result<Location, Error> {
-    let fail = |reason: &str, hint: &str| Err(refused(text, reason.to_owned(), hint));
-    let Some(path) = rest.strip_prefix("//") else {
-        return fail("a file URL begins with file:///", EXAMPLE);
-    };
-    if !path.starts_with('/') {
-        let host = path.split('/').next().unwrap_or_default();
-        let reason = format!("it names the host \"{host}\", and a relative path is not possible");
-        return fail(&reason, &format!("write file:///{path} or the absolute path"));
-    }
-    let url = Url::parse(text).map_err(|error| refused(text, error.to_string(), EXAMPLE))?;
-    if url.query().is_some() || url.fragment().is_some() {
-        return fail("a directory has no options", "write ? as %3F and # as %23 in a path");
-    }
-    match url.to_file_path() {
-        Ok(path) if !path.as_os_str().as_encoded_bytes().contains(&0) => {
-            Ok(Location::Directory(path.components().collect()))
-        }
-        _ => fail("it holds no path of this system", EXAMPLE),
-    }
-}
-
-fn refused(text: &str, reason: String, hint: &str) -> Error {
-    Error::Url { text: text.to_owned(), reason, hint: hint.to_owned() }
-}
-
-/// The URL for messages: what stands before an `@` may be a password.
-fn without_credentials(text: &str) -> String {
+/// The URL for messages: what stands before an `@` may be a password, and so may an option.
+fn without_secrets(text: &str) -> String {
+    let text = text.split('?').next().unwrap_or_default();
     match (text.split_once("//"), text.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}//{rest}"),
         _ => text.to_owned(),
     }
-}
-
-fn file_url(path: &Path) -> Option<String> {
-    Url::from_file_path(path).ok().map(String::from)
 }
 
 /// The URL, without credentials: for messages, records and reports.
@@ -114,21 +76,26 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(path) => {
-                f.pad(&file_url(path).unwrap_or_else(|| format!("file://{}", path.display())))
+                f.pad(&directory::url(path).unwrap_or_else(|| format!("file://{}", path.display())))
             }
+            Self::S3(location) => f.pad(&location.url()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use proptest::prelude::*;
 
     use super::*;
 
     fn path(text: &str) -> PathBuf {
-        let Location::Directory(path) = text.parse().unwrap_or_else(|error| panic!("{error}"));
-        path
+        match text.parse().unwrap_or_else(|error| panic!("{error}")) {
+            Location::Directory(path) => path,
+            other @ Location::S3(_) => panic!("{other}"),
+        }
     }
 
     fn refusal(text: &str) -> (String, String) {
@@ -181,11 +148,6 @@ mod tests {
         assert_eq!(refusal("file:///var#x").1, "write ? as %3F and # as %23 in a path");
         assert!(refusal("file:///var/%00").0.contains("no path of this system"));
         assert!(refusal("").0.contains("it is empty"));
-    }
-
-    #[test]
-    fn s3_is_known_but_not_built_in() {
-        assert_eq!(refusal("s3://bucket/prefix").0, "this build has no S3 support");
     }
 
     #[test]

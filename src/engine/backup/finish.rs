@@ -1,0 +1,179 @@
+//! Finishing a backup whose archive is whole: its snapshots are awaited, and it is committed.
+
+use std::sync::Arc;
+
+use super::commit::Commit;
+use super::error::{Cause, Error};
+use super::outcome::PENDING;
+use super::pending::{self, Filed, Pending};
+use super::replace::Remains;
+use super::settle::{settle, snapshotter};
+use crate::engine::clock::Clock;
+use crate::engine::context::{Context, Snapshotters};
+use crate::engine::event::{Observer, Stage};
+use crate::engine::journal::{Earlier, Journal};
+use crate::engine::model::filter::closest;
+use crate::engine::report::{BackupReport, SnapshotReport};
+use crate::engine::store::{BackupKeys, BackupState, BackupStore, check_name};
+
+/// What a backup is finished with. The cluster may be gone.
+#[derive(Clone)]
+pub struct Tools {
+    /// Where the backup is kept.
+    pub store: BackupStore,
+    /// Who took its snapshots.
+    pub snapshotters: Snapshotters,
+    /// Is told what happens.
+    pub observer: Arc<dyn Observer>,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+/// A backup that is finished.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// What became of it.
+    pub report: BackupReport,
+    /// Whether it had been finished before.
+    pub earlier: bool,
+}
+
+impl Tools {
+    pub(super) fn of(context: &Context) -> Self {
+        Self {
+            store: context.store.clone(),
+            snapshotters: context.snapshotters.clone(),
+            observer: Arc::clone(&context.observer),
+            clock: context.clock,
+        }
+    }
+}
+
+impl std::fmt::Debug for Tools {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tools").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// Finishes a backup that broke off while its snapshots were awaited; from any machine.
+///
+/// It does no harm if the run that began it still goes on, nor to do it twice.
+pub async fn finish(tools: &Tools, name: &str) -> Result<Finished, Error> {
+    check_name(name)?;
+    match tools.store.backup(name).await.map_err(Error::Location)? {
+        None => Err(not_found(tools, name).await),
+        Some(BackupState::Deleting) => Err(Error::Deleting { name: name.to_owned() }),
+        Some(BackupState::Invalid(reason)) => Err(Error::Invalid { name: name.to_owned(), reason }),
+        Some(BackupState::Committed(_)) => finished_earlier(tools, name).await,
+        Some(BackupState::Incomplete(attempt)) => {
+            let pending = pending::read(&tools.store, name).await.map_err(Error::Location)?;
+            let uid = attempt.map(|attempt| attempt.uid);
+            let of_attempt = |it: &Filed<Pending>| Some(it.document.uid()) == uid.as_deref();
+            let pending = pending.filter(of_attempt);
+            let pending = pending.ok_or_else(|| Error::NotWhole { name: name.to_owned() })?;
+            let report = go_on(tools, &pending).await?;
+            Ok(Finished { report, earlier: false })
+        }
+    }
+}
+
+async fn not_found(tools: &Tools, name: &str) -> Error {
+    match tools.store.backup_names().await {
+        Ok(known) => {
+            let similar = closest(name, known.iter().map(String::as_str)).map(ToOwned::to_owned);
+            Error::NotFound { name: name.to_owned(), similar }
+        }
+        Err(error) => Error::Location(error),
+    }
+}
+
+async fn finished_earlier(tools: &Tools, name: &str) -> Result<Finished, Error> {
+    match tools.store.json(&BackupKeys(name).report()).await {
+        Ok(report) => Ok(Finished { report, earlier: true }),
+        Err(error) if error.is_not_found() => Err(Error::Finished { name: name.to_owned() }),
+        Err(error) => Err(Error::Location(error)),
+    }
+}
+
+async fn go_on(tools: &Tools, pending: &Filed<Pending>) -> Result<BackupReport, Error> {
+    let document = &pending.document;
+    let volumes: Vec<_> = document.volumes.iter().map(|it| looked_at_anew(&it.report)).collect();
+    let unreachable =
+        |it: &&SnapshotReport| it.state == PENDING && snapshotter(tools, it).is_none();
+    if let Some(volume) = volumes.iter().find(unreachable) {
+        return Err(Error::NoSnapshotter {
+            name: document.name().to_owned(),
+            provider: volume.provider.clone().unwrap_or_default(),
+        });
+    }
+    check_reach(tools, document.name(), &volumes).await?;
+    let earlier = Earlier {
+        warnings: document.warnings.clone(),
+        errors: document.errors.clone(),
+        log: document.log.clone(),
+    };
+    let subject = subject(document.name());
+    let journal = Journal::resume(Arc::clone(&tools.observer), tools.clock, subject, earlier);
+    complete(tools, &journal, pending, volumes).await
+}
+
+/// Checks that the snapshots are looked for where they were taken.
+async fn check_reach(tools: &Tools, name: &str, volumes: &[SnapshotReport]) -> Result<(), Error> {
+    for record in tools.store.providers(name).await.map_err(Error::Location)? {
+        let is_awaited = |volume: &SnapshotReport| {
+            volume.state == PENDING && volume.provider.as_ref() == Some(&record.provider)
+        };
+        if volumes.iter().any(is_awaited) {
+            let reached = tools.snapshotters.reach(&record).await;
+            reached.map_err(|source| Error::OutOfReach { name: name.to_owned(), source })?;
+        }
+    }
+    Ok(())
+}
+
+/// A volume as far as it is known to another run: a snapshot that was complete may be gone.
+fn looked_at_anew(report: &SnapshotReport) -> SnapshotReport {
+    let mut report = report.clone();
+    if report.snapshot_id.is_some() {
+        PENDING.clone_into(&mut report.state);
+    }
+    report
+}
+
+/// Awaits the snapshots and commits the backup. Where that breaks off, it can be done again.
+pub(super) async fn complete(
+    tools: &Tools,
+    journal: &Journal,
+    pending: &Filed<Pending>,
+    volumes: Vec<SnapshotReport>,
+) -> Result<BackupReport, Error> {
+    journal.stage(Stage::Snapshots);
+    let done = async {
+        let volumes = settle(tools, journal, pending.document.uid(), volumes).await?;
+        journal.stage(Stage::Committing);
+        Commit { tools, journal, pending }.write(volumes).await
+    };
+    match done.await {
+        Ok(report) => Ok(report),
+        Err(source @ Cause::Replaced) => {
+            let cleared = clear_late(tools, &pending.document).await;
+            Err(Error::Broken { cleared, source: Box::new(source) })
+        }
+        Err(source) => {
+            let (name, source) = (pending.document.name().to_owned(), Box::new(source));
+            Err(Error::Unfinished { name, source })
+        }
+    }
+}
+
+/// Removes the snapshots of an attempt that was cleared meanwhile; tells whether they are gone.
+async fn clear_late(tools: &Tools, pending: &Pending) -> bool {
+    let (store, snapshotters) = (&tools.store, &tools.snapshotters);
+    let remains = Remains { store, snapshotters, name: pending.name(), uid: Some(pending.uid()) };
+    remains.clear_late(&pending.providers()).await.is_ok_and(|left| left.is_empty())
+}
+
+/// How a backup is named in its log.
+pub(super) fn subject(name: &str) -> String {
+    format!("backup=velero/{name}")
+}
