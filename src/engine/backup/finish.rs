@@ -149,7 +149,7 @@ pub(super) async fn complete(
 ) -> Result<BackupReport, Error> {
     journal.stage(Stage::Snapshots);
     let done = async {
-        let volumes = settle(tools, journal, pending.document.uid(), volumes).await?;
+        let volumes = settle(tools, journal, &pending.document, volumes).await?;
         journal.stage(Stage::Committing);
         Commit { tools, journal, pending }.write(volumes).await
     };

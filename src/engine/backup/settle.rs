@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use bowline_api::{SnapshotState, SnapshotterError, VolumeSnapshotter};
 use futures::future::try_join_all;
+use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::error::Cause;
 use super::finish::Tools;
 use super::outcome::{PENDING, claim_of, complete, fail, label};
+use super::pending::Pending;
 use crate::engine::clock::pause;
 use crate::engine::journal::Journal;
 use crate::engine::model::volume::tags;
@@ -21,6 +23,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How long a snapshot may be missing before it counts as lost: providers show what was just made
 /// with some delay.
 const GRACE: Duration = Duration::from_mins(1);
+/// The age of a backup of which every snapshot has long been shown.
+const OLD: SignedDuration = SignedDuration::from_hours(24);
 /// By how many percent a snapshot has to have got further to be worth telling.
 const STEP: u8 = 10;
 
@@ -31,14 +35,14 @@ const STEP: u8 = 10;
 pub(super) async fn settle(
     tools: &Tools,
     journal: &Journal,
-    uid: &str,
+    backup: &Pending,
     volumes: Vec<SnapshotReport>,
 ) -> Result<Vec<SnapshotReport>, Cause> {
     let pending = volumes.iter().filter(|volume| volume.state == PENDING).count();
     if pending > 0 {
         journal.expect(pending as u64);
     }
-    let wait = Wait { tools, journal, uid };
+    let wait = Wait { tools, journal, uid: backup.uid(), grace: grace(tools, backup) };
     try_join_all(volumes.into_iter().map(|volume| wait.settled(volume))).await
 }
 
@@ -51,10 +55,18 @@ pub(super) fn snapshotter<'a>(
     tools.snapshotters.iter().find(|snapshotter| snapshotter.provider() == provider)
 }
 
+/// How long a missing snapshot of this backup is waited for: not at all once it is old news.
+fn grace(tools: &Tools, backup: &Pending) -> Duration {
+    let began = backup.document.status.start_timestamp;
+    let is_old = began.is_some_and(|began| tools.clock.now().duration_since(began) > OLD);
+    if is_old { Duration::ZERO } else { GRACE }
+}
+
 struct Wait<'a> {
     tools: &'a Tools,
     journal: &'a Journal,
     uid: &'a str,
+    grace: Duration,
 }
 
 impl Wait<'_> {
@@ -89,7 +101,7 @@ impl Wait<'_> {
                     self.tell(volume, percent, &mut told);
                 }
                 Err(SnapshotterError::NotFound { .. })
-                    if missing.get_or_insert_with(Instant::now).elapsed() < GRACE => {}
+                    if missing.get_or_insert_with(Instant::now).elapsed() < self.grace => {}
                 Err(error) => {
                     let lost = self.lost(snapshotter, error).await;
                     return lost
