@@ -1,25 +1,36 @@
 //! Uploads that nobody finishes are discarded.
 
+use std::time::Duration;
+
 use aws_sdk_s3::types::MultipartUpload;
 
 use super::client::Client;
 use super::error::Kind;
-use super::retry::Failure;
+use super::retry::{Failure, sleep};
 
 /// How often an upload is aborted whose parts were still on their way.
 const ROUNDS: usize = 5;
+/// How long a part that was on its way may take to arrive.
+const ARRIVAL: Duration = Duration::from_millis(300);
 
 /// Discards one upload; one that is gone is discarded already.
 ///
 /// A part that arrives at the same moment may outlive it, so that S3 has one look and abort again
-/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html>).
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html>). A look that
+/// comes before the part sees nothing: only the second one that does counts.
 pub(super) async fn one(client: &Client, full_key: &str, id: &str) -> Result<(), Failure> {
+    let mut seen_gone = false;
     for _ in 0..ROUNDS {
         let request = client.sdk.abort_multipart_upload();
         let request = request.bucket(&client.options.bucket).key(full_key).upload_id(id);
         unless_gone(client.call(0, || request.clone().send()).await.map(drop))?;
-        if !has_parts(client, full_key, id).await? {
-            return Ok(());
+        match (has_parts(client, full_key, id).await?, seen_gone) {
+            (true, _) => seen_gone = false,
+            (false, true) => return Ok(()),
+            (false, false) => {
+                seen_gone = true;
+                sleep(ARRIVAL).await;
+            }
         }
     }
     Err(Failure::other("the upload still has parts after it was aborted"))

@@ -147,8 +147,8 @@ impl Retries {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "nothing tells when a store has recovered")]
-async fn sleep(delay: Duration) {
+#[expect(clippy::disallowed_methods, reason = "nothing tells when a store is ready")]
+pub(super) async fn sleep(delay: Duration) {
     tokio::time::sleep(delay).await;
 }
 

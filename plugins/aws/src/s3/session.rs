@@ -1,7 +1,7 @@
 //! A multipart upload, from its start to its end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use aws_sdk_s3::operation::upload_part::UploadPartOutput;
@@ -18,6 +18,8 @@ use super::retry::{Failure, Retries};
 use super::terms::Terms;
 use super::{abort, read};
 
+/// How long a thread may take to begin.
+const BEGIN: Duration = Duration::from_secs(1);
 /// How long a dropped upload may take to be aborted.
 const LAST_CALL: Duration = Duration::from_secs(4);
 
@@ -228,14 +230,20 @@ impl Session {
     /// Discards all parts, if the upload neither is complete nor was aborted, when nobody waits for
     /// it any more.
     ///
-    /// A blocking task does it, as a runtime that shuts down with a timeout waits for those only.
+    /// A blocking task does it, as a runtime that shuts down with a timeout waits for those only, and
+    /// only if they have begun: that is waited for here.
     pub(super) fn abort_behind(self: &Arc<Self>) {
         if self.ended.swap(true, Ordering::Relaxed) {
             return;
         }
         let Ok(current) = runtime::Handle::try_current() else { return };
         let session = Arc::clone(self);
-        drop(current.spawn_blocking(move || session.abort_apart()));
+        let (begun, has_begun) = mpsc::channel();
+        drop(current.spawn_blocking(move || {
+            begun.send(()).ok();
+            session.abort_apart();
+        }));
+        has_begun.recv_timeout(BEGIN).ok();
     }
 
     /// Aborts on a runtime of its own: the current one may be about to end, and its connections with
