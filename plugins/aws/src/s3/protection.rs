@@ -18,18 +18,19 @@ use super::retry::Failure;
 /// Where an object has no period of its own, the bucket's is counted from its last write: not every
 /// store notes the bucket's at the object.
 pub(super) async fn retention(client: &Client, key: &str) -> Result<Option<Retention>, Failure> {
-    let lock = client.lock.get_or_try_init(|| lock(client)).await?;
-    if lock.is_none() {
-        return Ok(None);
-    }
-    let written = head(client, key).await?.modified;
+    let Some(lock) = client.lock.get_or_try_init(|| lock(client)).await? else { return Ok(None) };
     if is_held(client, key).await? {
         return Ok(Some(Retention { until: None }));
     }
-    let own = own_period(client, key).await?;
-    let by_default = lock.as_ref().and_then(|lock| lock.rule()?.default_retention());
-    let until = own.or_else(|| end(by_default?, written));
+    let until = match (own_period(client, key).await?, by_default(lock)) {
+        (None, Some(period)) => end(period, head(client, key).await?.modified),
+        (own, _) => own,
+    };
     Ok(until.map(|until| Retention { until: Some(until) }))
+}
+
+fn by_default(lock: &ObjectLockConfiguration) -> Option<&DefaultRetention> {
+    lock.rule()?.default_retention()
 }
 
 /// The lock of the bucket; none if it has none.
@@ -124,8 +125,7 @@ async fn versioning(client: &Client) -> Result<Setting, Failure> {
 
 async fn object_lock(client: &Client) -> Result<Setting, Failure> {
     let Some(lock) = lock(client).await? else { return Ok(Setting::Off) };
-    let by_default = lock.rule().and_then(|rule| rule.default_retention());
-    Ok(Setting::On(by_default.map_or_else(|| "no default period".to_owned(), period)))
+    Ok(Setting::On(by_default(&lock).map_or_else(|| "no default period".to_owned(), period)))
 }
 
 fn period(by_default: &DefaultRetention) -> String {

@@ -2,33 +2,49 @@
 
 use bowline_api::{ObjectStore as _, Retention, StoreError};
 
-use super::wire::{Reply, refusal, reply, store};
+use super::wire::{Reply, described, refusal, reply, store};
 
 const LOCK: &str = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>\
     </ObjectLockConfiguration>";
-/// As versitygw has it; of AWS, the document is a `Retention`.
-const PERIOD: &str = "<ObjectLockRetention><Mode>COMPLIANCE</Mode>\
+/// A lock that retains for a day what has no period of its own.
+const LOCK_FOR_A_DAY: &str = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled\
+    </ObjectLockEnabled><Rule><DefaultRetention><Mode>COMPLIANCE</Mode><Days>1</Days>\
+    </DefaultRetention></Rule></ObjectLockConfiguration>";
+const PERIOD: &str = "<Retention><Mode>COMPLIANCE</Mode>\
+    <RetainUntilDate>2026-12-01T00:00:00Z</RetainUntilDate></Retention>";
+/// As versitygw has it.
+const OWN_WORDS: &str = "<ObjectLockRetention><Mode>COMPLIANCE</Mode>\
     <RetainUntilDate>2026-12-01T00:00:00Z</RetainUntilDate></ObjectLockRetention>";
+
+fn unset() -> Reply {
+    refusal(400, "NoSuchObjectLockConfiguration", "not set")
+}
 
 /// Asks a store whose period only a HEAD tells in words that are known, or nothing does.
 async fn ask(until: Option<&str>) -> Result<Option<Retention>, StoreError> {
-    let head = |until: Option<&str>| {
-        let known = [
-            ("content-length", "1"),
-            ("etag", "\"version\""),
-            ("last-modified", "Sat, 21 Nov 2026 16:00:00 GMT"),
-        ];
-        let until = until.map(|until| ("x-amz-object-lock-retain-until-date", until));
-        reply(200, &known.into_iter().chain(until).collect::<Vec<_>>(), "")
-    };
-    let replies: [Reply; 5] = [
-        reply(200, &[], LOCK),
-        head(None),
-        refusal(400, "NoSuchObjectLockConfiguration", "no legal hold"),
-        reply(200, &[], PERIOD),
-        head(until),
-    ];
+    let known = [("content-length", "1"), ("etag", "\"version\"")];
+    let until = until.map(|until| ("x-amz-object-lock-retain-until-date", until));
+    let head = reply(200, &known.into_iter().chain(until).collect::<Vec<_>>(), "");
+    let replies = [reply(200, &[], LOCK), unset(), reply(200, &[], OWN_WORDS), head];
     store(replies).0.retention("a").await
+}
+
+/// Asks a store, and tells in how many requests it answered.
+async fn ask_plainly(lock: &str, period: Reply) -> (Option<String>, usize) {
+    let (store, wire) = store([reply(200, &[], lock), unset(), period, described(1)]);
+    let until = store.retention("a").await.unwrap().map(|it| it.until.unwrap().to_string());
+    (until, wire.requests().len())
+}
+
+#[tokio::test]
+async fn when_an_object_was_written_is_asked_only_where_its_period_begins_with_it() {
+    let own = || reply(200, &[], PERIOD);
+    let day = "2026-12-01T00:00:00Z".to_owned();
+    assert_eq!(ask_plainly(LOCK, own()).await, (Some(day.clone()), 3));
+    assert_eq!(ask_plainly(LOCK_FOR_A_DAY, own()).await, (Some(day), 3));
+    assert_eq!(ask_plainly(LOCK, unset()).await, (None, 3));
+    let a_day_later = "2026-11-22T16:00:00Z".to_owned();
+    assert_eq!(ask_plainly(LOCK_FOR_A_DAY, unset()).await, (Some(a_day_later), 4));
 }
 
 #[tokio::test]
