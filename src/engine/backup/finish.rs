@@ -88,11 +88,10 @@ async fn not_found(tools: &Tools, name: &str) -> Error {
 }
 
 async fn finished_earlier(tools: &Tools, name: &str) -> Result<Finished, Error> {
-    match tools.store.json(&BackupKeys(name).report()).await {
-        Ok(report) => Ok(Finished { report, earlier: true }),
-        Err(error) if error.is_not_found() => Err(Error::Finished { name: name.to_owned() }),
-        Err(error) => Err(Error::Location(error)),
-    }
+    let report = tools.store.json_if_there(&BackupKeys(name).report()).await;
+    let report = report.map_err(Error::Location)?;
+    let report = report.ok_or_else(|| Error::Finished { name: name.to_owned() })?;
+    Ok(Finished { report, earlier: true })
 }
 
 async fn go_on(tools: &Tools, pending: &Filed<Pending>) -> Result<BackupReport, Error> {

@@ -6,14 +6,14 @@ use crate::engine::store::{BackupKeys, BackupStore, Error};
 
 /// The UID of the attempt that has the name; none if there is no attempt.
 pub(super) async fn owner(store: &BackupStore, name: &str) -> Result<Option<String>, Error> {
-    let attempt = store.json::<Attempt>(&BackupKeys(name).attempt()).await;
-    absent(attempt.map(|attempt| attempt.uid))
+    let attempt: Option<Attempt> = store.json_if_there(&BackupKeys(name).attempt()).await?;
+    Ok(attempt.map(|attempt| attempt.uid))
 }
 
 /// The UID of the backup that was committed under the name; none if there is none.
 pub(super) async fn committed(store: &BackupStore, name: &str) -> Result<Option<String>, Error> {
-    let backup = store.json::<Backup>(&BackupKeys(name).metadata()).await;
-    absent(backup.map(|backup| backup.metadata.uid))
+    let backup: Option<Backup> = store.json_if_there(&BackupKeys(name).metadata()).await?;
+    Ok(backup.map(|backup| backup.metadata.uid))
 }
 
 /// Checks that no other run took the attempt's place, and that nobody deletes it.
@@ -23,13 +23,5 @@ pub(super) async fn still_ours(store: &BackupStore, name: &str, uid: &str) -> Re
         Ok(())
     } else {
         Err(Cause::Replaced)
-    }
-}
-
-fn absent<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
-    match read {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -129,10 +129,7 @@ pub(super) async fn read(
     name: &str,
 ) -> Result<Option<Filed<Pending>>, store::Error> {
     let key = BackupKeys(name).pending();
-    let content = match store.bytes(&key).await {
-        Err(error) if error.is_not_found() => return Ok(None),
-        other => other?,
-    };
+    let Some(content) = store.bytes_if_there(&key).await? else { return Ok(None) };
     let malformed = |source| store::Error::Malformed { key: key.clone(), source };
     let document: Pending =
         serde_json::from_slice(&content).map_err(|error| malformed(error.into()))?;

@@ -94,11 +94,7 @@ impl<'a> Remains<'a> {
     /// gone, or the commit is seen here.
     async fn withdraw(&self) -> Result<(), Cause> {
         let key = BackupKeys(self.name).pending();
-        let content = match self.store.bytes(&key).await {
-            Ok(content) => Some(content),
-            Err(error) if error.is_not_found() => None,
-            Err(error) => return Err(error.into()),
-        };
+        let content = self.store.bytes_if_there(&key).await?;
         self.store.withdraw_pending(self.name).await?;
         if !self.is_committed().await? {
             return Ok(());

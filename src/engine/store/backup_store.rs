@@ -74,11 +74,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the file simply does not exist.
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Store(StoreError::NotFound { .. }))
-    }
-
     /// Whether the file is there, but not what it should be.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Malformed { .. } | Self::TooLarge { .. })
@@ -177,18 +172,28 @@ impl BackupStore {
         Ok(content)
     }
 
+    /// Reads a small file as it is; none if it does not exist.
+    pub async fn bytes_if_there(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self.bytes(key).await {
+            Err(Error::Store(StoreError::NotFound { .. })) => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
     /// Reads a JSON document.
     pub async fn json<T: DeserializeOwned>(&self, key: &str) -> Result<T, Error> {
-        let content = self.bytes(key).await?;
-        serde_json::from_slice(&content).map_err(|e| malformed(key, e))
+        parse(key, &self.bytes(key).await?)
+    }
+
+    /// Reads a JSON document; none if it does not exist.
+    pub async fn json_if_there<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        let content = self.bytes_if_there(key).await?;
+        content.map(|content| parse(key, &content)).transpose()
     }
 
     /// Reads a packed JSON document; one that does not exist, or is `null`, is the default.
     pub async fn json_gz<T: DeserializeOwned + Default>(&self, key: &str) -> Result<T, Error> {
-        let packed = match self.bytes(key).await {
-            Err(error) if error.is_not_found() => return Ok(T::default()),
-            other => other?,
-        };
+        let Some(packed) = self.bytes_if_there(key).await? else { return Ok(T::default()) };
         let mut content = Vec::new();
         MultiGzDecoder::new(packed.as_slice())
             .take(LARGEST_DOCUMENT + 1)
@@ -197,9 +202,7 @@ impl BackupStore {
         if content.len() as u64 > LARGEST_DOCUMENT {
             return Err(Error::TooLarge { key: key.to_owned() });
         }
-        let document: Option<T> =
-            serde_json::from_slice(&content).map_err(|e| malformed(key, e))?;
-        Ok(document.unwrap_or_default())
+        Ok(parse::<Option<T>>(key, &content)?.unwrap_or_default())
     }
 
     /// Whether a key exists.
@@ -220,6 +223,10 @@ impl BackupStore {
     pub fn take_notices(&self) -> Vec<String> {
         self.store.take_notices()
     }
+}
+
+fn parse<T: DeserializeOwned>(key: &str, content: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(content).map_err(|error| malformed(key, error))
 }
 
 pub(super) fn malformed(

@@ -72,12 +72,12 @@ impl BackupStore {
         if self.exists(&keys.tombstone()).await? {
             return Ok(Some(BackupState::Deleting));
         }
-        match self.json::<Backup>(&keys.metadata()).await {
-            Ok(backup) => Ok(Some(match backup.validate(name) {
+        match self.json_if_there::<Backup>(&keys.metadata()).await {
+            Ok(None) => self.uncommitted(keys).await,
+            Ok(Some(backup)) => Ok(Some(match backup.validate(name) {
                 Ok(()) => BackupState::Committed(Box::new(backup)),
                 Err(reason) => BackupState::Invalid(reason.to_string()),
             })),
-            Err(error) if error.is_not_found() => self.uncommitted(keys).await,
             Err(Error::Malformed { source, .. }) => {
                 Ok(Some(BackupState::Invalid(source.to_string())))
             }
@@ -110,9 +110,9 @@ impl BackupStore {
     }
 
     async fn uncommitted(&self, keys: BackupKeys<'_>) -> Result<Option<BackupState>, Error> {
-        match self.json::<Attempt>(&keys.attempt()).await {
-            Ok(attempt) => Ok(Some(BackupState::Incomplete(Some(attempt)))),
-            Err(error) if error.is_not_found() => {
+        match self.json_if_there(&keys.attempt()).await {
+            Ok(Some(attempt)) => Ok(Some(BackupState::Incomplete(Some(attempt)))),
+            Ok(None) => {
                 let first = self.store.list(&keys.prefix()).try_next().await?;
                 Ok(first.map(|_| BackupState::Incomplete(None)))
             }
@@ -133,19 +133,13 @@ impl BackupStore {
     /// Looks up a restore; none if bowline made none of that name.
     pub async fn restore(&self, name: &str) -> Result<Option<RestoreEntry>, Error> {
         let keys = RestoreKeys(name);
-        let record: RestoreRecord = match self.json(&keys.record()).await {
-            Err(error) if error.is_not_found() => return Ok(None),
-            other => other?,
-        };
+        let record: Option<RestoreRecord> = self.json_if_there(&keys.record()).await?;
+        let Some(record) = record else { return Ok(None) };
         if record.name != name {
             let reason = format!("it names itself \"{}\"", record.name);
             return Err(malformed(&keys.record(), reason));
         }
-        let result = match self.json(&keys.result()).await {
-            Ok(result) => Some(result),
-            Err(error) if error.is_not_found() => None,
-            Err(error) => return Err(error),
-        };
+        let result = self.json_if_there(&keys.result()).await?;
         Ok(Some(RestoreEntry { record, result }))
     }
 }

@@ -77,10 +77,9 @@ impl BackupStore {
 
     /// Reads a JSON document; what is absent or damaged tells nothing.
     pub async fn readable<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        match self.json(key).await {
-            Ok(document) => Ok(Some(document)),
-            Err(error) if error.is_not_found() || error.is_damage() => Ok(None),
-            Err(error) => Err(error),
+        match self.json_if_there(key).await {
+            Err(error) if error.is_damage() => Ok(None),
+            read => read,
         }
     }
 
