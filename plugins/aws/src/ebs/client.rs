@@ -12,6 +12,7 @@ use bowline_api::{SnapshotterError, Volume as MadeVolume};
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::batch::Batch;
+use super::complete::Complete;
 use super::consistency::{Made, Turns};
 use super::describe::TaggedVolumes;
 use super::fault::{Fault, Kind};
@@ -42,6 +43,7 @@ pub(super) struct Ec2 {
     pub(super) snapshots_by_token: Batch<String, Snapshot>,
     pub(super) volumes: Batch<String, Volume>,
     pub(super) volumes_by_token: Batch<String, TaggedVolumes>,
+    pub(super) complete: Complete,
     pub(super) made_snapshots: Made<bowline_api::Snapshot>,
     pub(super) made_volumes: Made<MadeVolume>,
     pub(super) turns: Turns,
@@ -70,6 +72,7 @@ impl Ec2 {
             snapshots_by_token: Batch::new(),
             volumes: Batch::new(),
             volumes_by_token: Batch::new(),
+            complete: Complete::default(),
             made_snapshots: Made::new(),
             made_volumes: Made::new(),
             turns: Turns::default(),

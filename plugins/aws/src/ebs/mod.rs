@@ -7,6 +7,7 @@
 
 mod batch;
 mod client;
+mod complete;
 mod consistency;
 mod describe;
 #[cfg(test)]

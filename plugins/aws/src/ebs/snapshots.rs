@@ -77,6 +77,16 @@ impl Ec2 {
         id: &str,
         trusted_accounts: &[String],
     ) -> Result<Snapshot, SnapshotterError> {
+        let found = self.usable_snapshot(id, trusted_accounts).await?;
+        self.complete.note(&found);
+        Ok(found)
+    }
+
+    async fn usable_snapshot(
+        &self,
+        id: &str,
+        trusted_accounts: &[String],
+    ) -> Result<Snapshot, SnapshotterError> {
         ids::check_snapshot(id)?;
         let what = self.place(format_args!("snapshot {id}"));
         let about = |fault: Fault| fault.unanswered("describe", what.clone());
@@ -131,6 +141,7 @@ impl Ec2 {
             }
             Ok(_) | Err(_) => {
                 self.made_snapshots.forget(id);
+                self.complete.forget(id);
                 Ok(())
             }
         }

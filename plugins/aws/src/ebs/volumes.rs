@@ -5,6 +5,7 @@ use aws_sdk_ec2::types::{Volume as Described, VolumeState as State};
 use bowline_api::{SnapshotState, SnapshotterError, Volume, VolumeRequest, VolumeState};
 
 use super::client::{Ec2, Repeat};
+use super::complete::SharedBy;
 use super::consistency::Missing;
 use super::fault::{Fault, Kind};
 use super::options::EbsOptions;
@@ -44,13 +45,26 @@ impl Ec2 {
         request: &VolumeRequest,
         options: &EbsOptions,
     ) -> Result<CreateVolumeInputBuilder, SnapshotterError> {
-        let snapshot = self.snapshot(&request.snapshot_id, &options.trusted_accounts).await?;
+        let shared_by = self.source(&request.snapshot_id, &options.trusted_accounts).await?;
+        let site = Site { region: self.region(), shared_by: shared_by.as_deref() };
+        order::volume(request, options, site)
+    }
+
+    /// Tells who shares a snapshot, which may be used and must be complete.
+    async fn source(
+        &self,
+        id: &str,
+        trusted_accounts: &[String],
+    ) -> Result<SharedBy, SnapshotterError> {
+        if let Some(shared_by) = self.complete.get(id) {
+            return Ok(shared_by);
+        }
+        let snapshot = self.snapshot(id, trusted_accounts).await?;
         if snapshot.state != SnapshotState::Completed {
-            let what = self.place(format_args!("snapshot {}", snapshot.id));
+            let what = self.place(format_args!("snapshot {id}"));
             return Err(refused(what, "it is not complete"));
         }
-        let site = Site { region: self.region(), shared_by: snapshot.shared_by.as_deref() };
-        order::volume(request, options, site)
+        Ok(snapshot.shared_by)
     }
 
     async fn volume_made_by(&self, token: &str) -> Result<Option<Volume>, Fault> {

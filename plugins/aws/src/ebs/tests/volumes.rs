@@ -15,6 +15,13 @@ fn ec2() -> FakeEc2 {
     ec2
 }
 
+/// An account that is trusted.
+const FRIEND: &str = "999900001111";
+
+fn trusting() -> EbsOptions {
+    EbsOptions { trusted_accounts: vec![FRIEND.to_owned()], ..EbsOptions::default() }
+}
+
 fn add_volume(ec2: &FakeEc2, status: &str) {
     let fields = [
         ("volumeId", "vol-2"),
@@ -97,6 +104,58 @@ async fn a_snapshot_that_is_not_complete_makes_no_volume() {
     let made =
         ec2.snapshotter(EbsOptions::default()).create_volume(&volume_request("snap-1", "t")).await;
     assert!(made.unwrap_err().to_string().ends_with("it is not complete"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_was_found_complete_is_not_looked_at_again() {
+    let ec2 = ec2();
+    ec2.add_snapshot("snap-2", FRIEND);
+    let snapshotter = ec2.snapshotter(trusting());
+    for (id, looks) in [("snap-1", 1), ("snap-2", 3)] {
+        snapshotter.snapshot(id).await.unwrap();
+        for number in 0..3 {
+            let request = volume_request(id, &format!("of-{id}-{number}"));
+            snapshotter.create_volume(&request).await.unwrap();
+        }
+        assert_eq!(ec2.count("DescribeSnapshots"), looks, "{id}");
+    }
+    assert_eq!(ec2.made_volumes().len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_was_pending_or_is_deleted_is_looked_at_again() {
+    let ec2 = ec2();
+    let set = |status: &str| {
+        ec2.state().resources[0].fields.insert("status", status.to_owned());
+    };
+    let snapshotter = ec2.snapshotter(EbsOptions::default());
+    set("pending");
+    snapshotter.snapshot("snap-1").await.unwrap();
+    set("completed");
+    snapshotter.create_volume(&volume_request("snap-1", "t-1")).await.unwrap();
+    assert_eq!(ec2.count("DescribeSnapshots"), 2);
+    snapshotter.delete_snapshot("snap-1").await.unwrap();
+    let made = snapshotter.create_volume(&volume_request("snap-1", "t-2")).await;
+    assert!(matches!(made, Err(SnapshotterError::NotFound { .. })), "{made:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_of_who_shares_a_snapshot_is_not_ordered() {
+    let ec2 = FakeEc2::default();
+    ec2.add_snapshot("snap-1", FRIEND);
+    let snapshotter = ec2.snapshotter(trusting());
+    let mut request = volume_request("snap-1", "t-1");
+    request.spec.encrypted = Some(true);
+    request.spec.kms_key_id = Some(format!("arn:aws:kms:eu-west-1:{FRIEND}:key/k-1"));
+    // Looked at for the volume, and remembered.
+    for token in ["t-1", "t-2"] {
+        request.token = token.to_owned();
+        snapshotter.create_volume(&request).await.unwrap();
+    }
+    let calls = ec2.state().calls.clone();
+    let orders = calls.iter().filter(|form| form["Action"] == "CreateVolume");
+    let keys: Vec<_> = orders.map(|form| form.get("KmsKeyId")).collect();
+    assert_eq!(keys, [None, None]);
 }
 
 #[tokio::test(start_paused = true)]
