@@ -9,13 +9,14 @@ use aws_sdk_ec2::config::{Builder, Config};
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types::{Snapshot, Volume};
 use bowline_api::{SnapshotterError, Volume as MadeVolume};
+use futures::TryFutureExt as _;
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::batch::Batch;
 use super::complete::Complete;
 use super::consistency::{Made, Turns};
 use super::describe::TaggedVolumes;
-use super::fault::{Fault, Kind};
+use super::fault::{Fault, Kind, chain};
 use super::options::EbsOptions;
 use super::pace::{Call, Pace};
 use super::retry::Backoff;
@@ -107,7 +108,7 @@ impl Ec2 {
     {
         let mut backoff = Backoff::default();
         loop {
-            let fault = match self.once(call, &request).await {
+            let fault = match self.once(call, request().map_err(Fault::from)).await {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
@@ -121,35 +122,25 @@ impl Ec2 {
         }
     }
 
-    async fn once<T, E, F>(
+    async fn once<T>(
         &self,
         call: Call,
-        request: impl Fn() -> F + Send + Sync,
-    ) -> Result<T, Fault>
-    where
-        F: Future<Output = Result<T, SdkError<E>>> + Send,
-        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-        T: Send,
-    {
+        request: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
         let turn = self.pace.turn(call).await;
-        let answer = request().await;
+        let answer = request.await;
         drop(turn);
-        answer.map_err(|error| {
-            let fault = Fault::from(error);
+        answer.inspect_err(|fault| {
             if fault.kind() == Kind::Throttled {
                 self.pace.throttled(call);
             }
-            fault
         })
     }
 }
 
 fn unusable(error: &dyn StdError) -> SnapshotterError {
-    let mut reason = error.to_string();
-    if let Some(cause) = error.source() {
-        reason = format!("{reason}: {cause}");
-    }
-    SnapshotterError::Refused { what: "the connection to EC2".to_owned(), reason }
+    let what = "the connection to EC2".to_owned();
+    SnapshotterError::Refused { what, reason: chain(error) }
 }
 
 fn no_region() -> SnapshotterError {
