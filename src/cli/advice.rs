@@ -154,7 +154,8 @@ fn of_restore(error: &restore::Error) -> Advice {
         ),
         E::NotAllowed { .. } => (
             Exit::Unreachable,
-            "grant that, or leave these kinds out (--exclude-resources); --dry-run lists all rights"
+            "grant that (docs/guides/aws.md has a policy for volumes), or leave it out with \
+             --exclude-resources or --restore-volumes=false; --dry-run lists all rights"
                 .into(),
         ),
         E::Location(error) => of_store(error),
@@ -347,7 +348,7 @@ mod tests {
             (
                 boxed(restore::Error::NotAllowed { missing: Vec::new() }),
                 Exit::Unreachable,
-                "--exclude-resources",
+                "--exclude-resources or --restore-volumes=false",
             ),
             (
                 boxed(backup::Error::NotAllowed { missing: Vec::new() }),

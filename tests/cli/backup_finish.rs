@@ -49,7 +49,7 @@ async fn a_backup_that_does_not_exist_is_not_found() {
     assert_snapshot!(site.run("backup finish shop-ful").await, @r#"
     exit code: 4
     --- stderr
-    error: there is no backup named "shop-ful"
+    error: backup "shop-ful" does not exist in file:///HOME/location
     hint: did you mean "shop-full"?
     "#);
 }

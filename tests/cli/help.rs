@@ -182,7 +182,7 @@ async fn backup_commands_explain_themselves() {
               Clear an unfinished backup of this name first
 
           --dry-run
-              Show what would be listed; write nothing
+              Show what would be taken and which rights are missing; write nothing
 
       -o, --output <FORMAT>
               Print data in this form

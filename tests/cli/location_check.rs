@@ -92,7 +92,7 @@ async fn a_place_that_cannot_be_used_is_told_step_by_step() {
 
     Steps:
     STEP  OUTCOME  TIME  DETAIL
-    reach  failed  [TIME]  failed to list "": /HOME/file: Not a directory (os error 20)
+    reach  failed  [TIME]  /HOME/file: Not a directory (os error 20)
     write  skipped  [TIME]  "reach" has to work first
     refuse a second write  skipped  [TIME]  "write" has to work first
     replace what is unchanged  skipped  [TIME]  "write" has to work first

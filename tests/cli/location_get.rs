@@ -290,6 +290,7 @@ async fn a_name_is_forgotten_only_with_consent() {
     exit code: 0
     --- stderr
     location lab is forgotten; what is kept in file:///srv/lab stays
+    it was the default, and there is none now
     ");
     assert_snapshot!(fs::read_to_string(path(&site)).unwrap(), @r#"
     [locations.far]

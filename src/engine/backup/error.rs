@@ -38,10 +38,12 @@ pub enum Error {
         name: String,
     },
     /// There is no backup of this name.
-    #[error("there is no backup named \"{name}\"")]
+    #[error("backup \"{name}\" does not exist in {location}")]
     NotFound {
         /// What was asked for.
         name: String,
+        /// The location's URL.
+        location: String,
         /// A backup of a similar name.
         similar: Option<String>,
     },

@@ -1,5 +1,7 @@
 //! Objects that are written only to see whether they can be.
 
+use std::error::Error as _;
+
 use bowline_api::{ObjectStore, StoreError};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
@@ -27,7 +29,7 @@ pub(super) struct Probe<'a> {
 
 impl Probe<'_> {
     pub(super) async fn reach(self) -> Verdict {
-        let found = self.objects.list_directories("").await.map_err(said)?;
+        let found = self.objects.list_directories("").await.map_err(|error| why(&error))?;
         Ok((!found.is_empty()).then(|| format!("holds {}", found.join(", "))))
     }
 
@@ -125,6 +127,11 @@ impl Probe<'_> {
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
 fn said(error: StoreError) -> String {
     chain(&error)
+}
+
+/// Why the location as a whole cannot be reached. That the key is "" is not worth telling.
+fn why(error: &StoreError) -> String {
+    error.source().map_or_else(|| chain(error), |source| chain(source))
 }
 
 fn differs(content: &Bytes) -> String {

@@ -117,7 +117,10 @@ impl Ec2 {
     ) -> Result<Vec<Snapshot>, SnapshotterError> {
         let value = tags::fit_value(value);
         let found = self.snapshots_with_tag(key, &value).await.map_err(|fault| {
-            fault.about("list", self.place(format_args!("the snapshots tagged {key}={value}")))
+            fault.about(
+                "list",
+                self.place(format_args!("the list of snapshots tagged {key}={value}")),
+            )
         })?;
         let mut found: Vec<Snapshot> = found.into_iter().map(own).collect();
         for made in self.made_snapshots.lately() {

@@ -72,7 +72,7 @@ impl VolumeSnapshotter for EbsSnapshotter {
     async fn zones(&self) -> Result<Vec<String>, SnapshotterError> {
         let ec2 = self.ec2().await?;
         let zones = ec2.available_zones().await;
-        zones.map_err(|fault| fault.about("list", ec2.place("the availability zones")))
+        zones.map_err(|fault| fault.about("list", ec2.place("the list of availability zones")))
     }
 
     async fn place(&self) -> Result<Option<String>, SnapshotterError> {

@@ -210,9 +210,21 @@ fn kind_of(status: u16, code: &str) -> Kind {
         | "XAmzContentChecksumMismatch"
         | "XAmzContentSHA256Mismatch" => Kind::Doubtful,
         "InternalError" | "RequestTimeout" => Kind::Lost,
-        "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => Kind::Denied,
+        "ExpiredToken"
+        | "InvalidToken"
+        | "TokenRefreshRequired"
+        | "InvalidAccessKeyId"
+        | "XAdminUserNotFound" => Kind::Denied,
+        // What is missing is not the object, or the code would say so: nothing follows from it.
+        _ if status == 404 && !is_of_an_object(code) => Kind::Other,
         _ => kind_of_status(status),
     }
+}
+
+/// Whether a "not found" with this code may be that of an object: `NotFound` is what the SDK makes of
+/// a HEAD, which tells no code.
+fn is_of_an_object(code: &str) -> bool {
+    matches!(code, "" | "NotFound" | "NoSuchVersion")
 }
 
 fn kind_of_status(status: u16) -> Kind {
@@ -272,7 +284,7 @@ fn credentials_error(error: &(dyn StdError + 'static)) -> Option<String> {
     let found = causes(error).find(|cause| cause.is::<CredentialsError>())?;
     Some(match found.downcast_ref::<CredentialsError>() {
         Some(CredentialsError::CredentialsNotLoaded(_)) => {
-            format!("no credentials were found: {}", innermost(found))
+            format!("no usable AWS credentials: {}", innermost(found))
         }
         _ => format!("the credentials could not be loaded: {}", innermost(found)),
     })

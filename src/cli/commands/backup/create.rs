@@ -53,7 +53,7 @@ pub struct Args {
     /// Clear an unfinished backup of this name first
     #[arg(long)]
     pub replace_incomplete: bool,
-    /// Show what would be listed; write nothing
+    /// Show what would be taken and which rights are missing; write nothing
     #[arg(long)]
     pub dry_run: bool,
     /// In which form the report is printed.

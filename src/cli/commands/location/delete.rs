@@ -24,8 +24,12 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let url = config.location(name)?.to_string();
     let question = format!("Forget location {name} ({url})? What is kept there stays.");
     args.confirm.ask(settings, &question).await?;
+    let was_default = config.default.as_ref() == Some(name);
     config.remove(name)?;
     config.save()?;
     settings.note(&format!("location {name} is forgotten; what is kept in {url} stays"));
+    if was_default {
+        settings.note("it was the default, and there is none now");
+    }
     Ok(Exit::Done)
 }

@@ -55,3 +55,21 @@ async fn a_missing_object_is_told_from_a_missing_bucket() {
     let found = bucket.head("a").await;
     assert!(matches!(found, Err(StoreError::Failed { .. })), "{found:?}");
 }
+
+/// An S3 server answers 404 to a key of an unknown user, too.
+#[tokio::test]
+async fn a_not_found_that_is_not_about_the_object_does_not_say_that_it_is_missing() {
+    for (code, denied) in [("XAdminUserNotFound", true), ("NoSuchVault", false)] {
+        let (store, _) = store([refusal(404, code, "no such thing")]);
+        let error = store.list_directories("backups/").await.unwrap_err();
+        match &error {
+            StoreError::Denied { source, .. } if denied => {
+                assert!(source.to_string().contains(code))
+            }
+            StoreError::Failed { source, .. } if !denied => {
+                assert!(source.to_string().contains(code));
+            }
+            _ => panic!("{code}: {error:?}"),
+        }
+    }
+}
