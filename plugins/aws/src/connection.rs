@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::profile::{self, ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
@@ -16,6 +16,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::sdk_ua_metadata::FrameworkMetadata;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -54,6 +55,14 @@ pub(crate) enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The profile that was named is in none of the files.
+    #[error("profile \"{name}\" does not exist ({known})")]
+    NoProfile {
+        /// What was named.
+        name: String,
+        /// Those that exist, in words.
+        known: String,
+    },
     /// The CA bundle holds something else than certificates, or none.
     #[error("\"{}\" holds no usable certificates: {reason}", path.display())]
     Certificates {
@@ -75,6 +84,7 @@ impl Connection {
         if let Some(path) = &self.credentials_file {
             read(path).await?;
         }
+        self.check_profile().await?;
         let region = self.find_region().await;
         let mut loader = self.loader().region(region.clone());
         if let Some(credentials) = self.chosen_credentials(region, http_client.as_ref()) {
@@ -92,6 +102,28 @@ impl Connection {
             Some(path) => Some(client_with(trust_in(path).await?)),
             None => None,
         })
+    }
+
+    /// Checks that the profile that was chosen exists.
+    ///
+    /// The SDK takes a missing one for a machine without credentials, and may not even name it. What
+    /// is wrong with the files themselves is told when credentials are read from them.
+    async fn check_profile(&self) -> Result<(), Error> {
+        let Some(name) = &self.profile else { return Ok(()) };
+        let files = self.credentials_file.as_deref().map(profile_files).unwrap_or_default();
+        let known = profile::load(&Fs::real(), &Env::real(), &files, None).await;
+        match known {
+            Ok(known) if known.get_profile(name).is_none() => {
+                let mut names: Vec<&str> = known.profiles().collect();
+                names.sort_unstable();
+                let known = match names[..] {
+                    [] => "there are none".to_owned(),
+                    _ => format!("there are: {}", names.join(", ")),
+                };
+                Err(Error::NoProfile { name: name.clone(), known })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn loader(&self) -> ConfigLoader {
@@ -224,5 +256,21 @@ mod tests {
             let error = connection.load().await.unwrap_err();
             assert_eq!(error.to_string(), "failed to read \"/nowhere/file\"");
         }
+    }
+
+    #[tokio::test]
+    async fn a_profile_that_does_not_exist_is_named_beside_those_that_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("credentials");
+        std::fs::write(&path, "[b-test]\nregion = r\n[a-test]\nregion = r\n").unwrap();
+        let connection = |name: &str| Connection {
+            profile: Some(name.to_owned()),
+            credentials_file: Some(path.clone()),
+            ..Connection::default()
+        };
+        let error = connection("absent").load().await.unwrap_err().to_string();
+        assert!(error.starts_with("profile \"absent\" does not exist (there are: "), "{error}");
+        assert!(error.contains("a-test, b-test"), "{error}");
+        connection("a-test").load().await.unwrap();
     }
 }

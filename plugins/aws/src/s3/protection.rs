@@ -98,7 +98,11 @@ pub(super) async fn of_bucket(client: &Client) -> Result<Protection, Failure> {
     Ok(Protection {
         versioning: unless_refused(versioning(client).await)?,
         object_lock: unless_refused(object_lock(client).await)?,
-        encryption: unless_refused(encryption(client).await)?,
+        encryption: match unless_refused(encryption(client).await)? {
+            // Not that nothing is encrypted: many encrypt everything, and do not tell.
+            Setting::NotApplicable => Setting::Unknown("the store does not tell".to_owned()),
+            told => told,
+        },
     })
 }
 

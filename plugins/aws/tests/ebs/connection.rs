@@ -17,10 +17,10 @@ async fn look(connection: Connection) -> SnapshotterError {
 async fn without_credentials_the_refusal_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("credentials");
-    fs::write(&path, "[other]\naws_access_key_id = AKIDTEST\n").unwrap();
+    fs::write(&path, "[empty]\nregion = us-east-1\n").unwrap();
     let error = look(Connection {
         region: Some("us-east-1".to_owned()),
-        profile: Some("absent".to_owned()),
+        profile: Some("empty".to_owned()),
         credentials_file: Some(path),
         endpoint: Some(NOWHERE.to_owned()),
         ..Connection::default()

@@ -64,7 +64,7 @@ async fn a_not_found_that_is_not_about_the_object_does_not_say_that_it_is_missin
         let error = store.list_directories("backups/").await.unwrap_err();
         match &error {
             StoreError::Denied { source, .. } if denied => {
-                assert!(source.to_string().contains(code))
+                assert!(source.to_string().contains(code));
             }
             StoreError::Failed { source, .. } if !denied => {
                 assert!(source.to_string().contains(code));
