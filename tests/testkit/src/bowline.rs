@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use anyhow::{Context as _, Result, ensure};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -198,12 +198,31 @@ impl Running {
         read(&self.stderr)
     }
 
-    /// Waits until stderr holds a text.
+    /// Waits until stderr holds a text; a run that ends without it is an error at once.
     pub async fn wait_for_stderr(&self, text: &str) -> Result<()> {
-        wait::until(&format!("`{text}` on stderr of {}", self.command), self.limit, async || {
-            Ok(self.stderr()?.contains(text).then_some(()))
-        })
-        .await
+        let what = format!("`{text}` on stderr of {}", self.command);
+        let said = wait::until(&what, self.limit, async || {
+            // Asked first: its last words may be the very text.
+            let is_over = self.is_over();
+            let stderr = self.stderr()?;
+            Ok((is_over || stderr.contains(text)).then_some(stderr))
+        });
+        let said = said.await?;
+        ensure!(
+            said.contains(text),
+            "`{}` ended without `{text}` on stderr:\n{said}",
+            self.command
+        );
+        Ok(())
+    }
+
+    /// Whether it has ended, which whoever waits for it is still to be told.
+    fn is_over(&self) -> bool {
+        let Some(pid) = self.pid().and_then(|pid| Pid::from_raw(pid.cast_signed())) else {
+            return true;
+        };
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !matches!(waitid(WaitId::Pid(pid), options), Ok(None))
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
@@ -232,6 +251,16 @@ mod tests {
         for line in output.lines().filter(|line| !line.starts_with("PATH=")) {
             assert!(line == "GIVEN=yes" || line.contains(&home), "{line}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_run_that_ends_without_saying_what_is_awaited_is_an_error_at_once() {
+        let sandbox = Bowline::new("/bin/sh").unwrap();
+        let running = sandbox.spawn(&["-c", "echo first >&2; echo last words >&2"]).unwrap();
+        running.wait_for_stderr("last words").await.unwrap();
+        let error = running.wait_for_stderr("never").await.unwrap_err().to_string();
+        assert!(error.contains("ended without `never`") && error.contains("last words"), "{error}");
+        assert_eq!(running.wait().await.unwrap().code, Some(0), "its end is told once more");
     }
 
     #[tokio::test]

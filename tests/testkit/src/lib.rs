@@ -28,6 +28,7 @@ pub mod process;
 pub mod provisioner;
 mod startup;
 pub mod tools;
+mod velero;
 pub mod wait;
 
 pub use bowline::{Bowline, Running};
@@ -35,3 +36,4 @@ pub use cloud::{Cloud, Ec2, Ec2Server, S3, S3Server};
 pub use control_plane::ControlPlane;
 pub use faults::FaultProxy;
 pub use output::Output;
+pub use velero::VeleroBackup;

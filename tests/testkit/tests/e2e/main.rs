@@ -7,3 +7,4 @@ mod harness;
 mod lab;
 mod servers;
 mod testenv;
+mod velero;
