@@ -7,20 +7,27 @@ use bowline_api::StoreError;
 
 use super::config;
 use super::exit::Exit;
+use crate::engine::context::Right;
 use crate::engine::model::filter::closest;
-use crate::engine::model::{duration, filter, location, names, selector, zones};
-use crate::engine::{backup, cluster, delete, restore, store};
+use crate::engine::model::{duration, filter, location, names, policy, selector, zones};
+use crate::engine::report::Phase;
+use crate::engine::{backup, cluster, delete, download, restore, store, verify};
 
 /// How the program ends, and what would help.
 pub(super) type Advice = (Exit, Cow<'static, str>);
 
+/// Of how many rights is told why they are refused.
+const REFUSALS: usize = 8;
+
 type Row = fn(&(dyn Error + 'static)) -> Option<Advice>;
 
 /// One row for every type of error that has advice.
-const ROWS: [Row; 12] = [
+const ROWS: [Row; 15] = [
     |error| error.downcast_ref().map(of_backup),
     |error| error.downcast_ref().map(of_restore),
     |error| error.downcast_ref().map(of_delete),
+    |error| error.downcast_ref().and_then(of_verify),
+    |error| error.downcast_ref().and_then(of_download),
     |error| error.downcast_ref().map(config::Error::advice),
     |error| error.downcast_ref().map(of_store),
     |error| error.downcast_ref().map(of_cluster),
@@ -30,11 +37,31 @@ const ROWS: [Row; 12] = [
     |error| of_model(error, duration::Error::hint),
     |error| of_model(error, location::Error::hint),
     |error| of_model(error, names::Invalid::hint),
+    |error| of_model(error, policy::Error::hint),
 ];
 
 /// What an error calls for, if it is one that a user can do something about.
 pub(super) fn of(error: &(dyn Error + 'static)) -> Option<Advice> {
     ROWS.iter().find_map(|row| row(error))
+}
+
+/// What was said of each right that is missing, where an error is for want of rights.
+pub(super) fn refusals(error: &(dyn Error + 'static)) -> Vec<String> {
+    let of_backup = error.downcast_ref().and_then(|error| match error {
+        backup::Error::NotAllowed { missing } => Some(missing),
+        _ => None,
+    });
+    let of_restore = error.downcast_ref().and_then(|error| match error {
+        restore::Error::NotAllowed { missing } => Some(missing),
+        _ => None,
+    });
+    let of_delete = error.downcast_ref().and_then(|error| match error {
+        delete::Error::NotAllowed { missing } => Some(missing),
+        _ => None,
+    });
+    let missing = of_backup.or(of_restore).or(of_delete).into_iter().flatten();
+    let said = |right: &Right| Some(format!("{}: {}", right.action, right.reason.as_ref()?));
+    missing.filter_map(said).take(REFUSALS).collect()
 }
 
 /// The hint for a word that is nearly right.
@@ -49,6 +76,13 @@ fn of_model<E: Error + 'static>(
 ) -> Option<Advice> {
     error.downcast_ref().map(|error| (Exit::Usage, hint(error).into()))
 }
+
+/// What to check where a provider of volumes cannot be used.
+const CONNECTION: &str = "check credentials and region (AWS_PROFILE, AWS_REGION: a region in the \
+     location's URL is the bucket's alone), or leave the volumes out with --snapshot-volumes=false";
+/// What to do where the volumes are in another region.
+const REGION: &str = "set AWS_REGION, or the region of the profile, to that of the volumes; a region \
+     in the location's URL is the bucket's alone";
 
 fn of_backup(error: &backup::Error) -> Advice {
     use backup::Error as E;
@@ -65,10 +99,9 @@ fn of_backup(error: &backup::Error) -> Advice {
             )
             .into(),
         ),
-        E::NotFound { similar: Some(similar), .. } => {
-            (Exit::NotFound, did_you_mean(similar).into())
+        E::NotFound { similar, .. } => {
+            (Exit::NotFound, nearest(similar.as_deref(), "bowline backup get lists what there is"))
         }
-        E::NotFound { .. } => (Exit::NotFound, "bowline backup get lists what there is".into()),
         E::Invalid { name, .. } | E::Finished { name } => {
             (Exit::Failed, format!("bowline backup describe {name} shows what it is").into())
         }
@@ -89,12 +122,14 @@ fn of_backup(error: &backup::Error) -> Advice {
             (Exit::Failed, "bowline backup delete finishes that; or choose another name".into())
         }
         E::Filter(error) => (Exit::Usage, error.hint().into()),
-        E::UnknownNamespace { similar: Some(similar), .. } => {
-            (Exit::Usage, did_you_mean(similar).into())
-        }
-        E::UnknownNamespace { .. } => {
-            (Exit::Usage, "kubectl get namespaces lists those that exist".into())
-        }
+        E::Policies(error) => (Exit::Usage, error.hint().into()),
+        E::UnknownPolicies { .. } => (Exit::Usage, NO_POLICIES.into()),
+        E::UnknownNamespace { similar, .. } => (
+            Exit::Usage,
+            nearest(similar.as_deref(), "kubectl get namespaces lists those that exist"),
+        ),
+        E::Provider { .. } => (Exit::Unreachable, CONNECTION.into()),
+        E::Elsewhere { .. } => (Exit::Unreachable, REGION.into()),
         E::NotAllowed { .. } => (
             Exit::Unreachable,
             "grant that (docs/guides/aws.md has a policy for it), or leave the volumes out with \
@@ -109,6 +144,11 @@ fn of_backup(error: &backup::Error) -> Advice {
         ),
         E::Broken { cleared, .. } => (Exit::Failed, anew(*cleared).into()),
     }
+}
+
+/// What was perhaps meant by a name that nothing has, or how to find those that there are.
+fn nearest(similar: Option<&str>, list: &'static str) -> Cow<'static, str> {
+    similar.map_or_else(|| list.into(), |similar| did_you_mean(similar).into())
 }
 
 /// How a backup that broke off is made after all.
@@ -135,15 +175,16 @@ fn of_restore(error: &restore::Error) -> Advice {
         E::BackupIncomplete { .. } => {
             (Exit::Failed, "it runs still, or was interrupted; choose another backup".into())
         }
-        E::BackupNotGood { .. } => {
-            (Exit::Failed, "choose another backup; bowline backup get lists them".into())
-        }
+        E::BackupNotGood { phase, .. } => (Exit::Failed, of_phase(*phase).into()),
         E::BackupDamaged { .. } | E::ArchiveDamaged { .. } => (
             Exit::VerificationFailed,
             "nothing was changed in the cluster; choose another backup".into(),
         ),
         E::Filter(error) => (Exit::Usage, error.hint().into()),
-        E::UnknownNamespace { .. } => {
+        E::UnknownNamespace { similar: Some(similar), .. } => {
+            (Exit::Usage, did_you_mean(similar).into())
+        }
+        E::UnknownNamespace { .. } | E::NoSuchNamespace { .. } => {
             (Exit::Usage, "bowline backup describe shows what the backup holds".into())
         }
         E::Zones(error) => of_zones(error),
@@ -168,6 +209,15 @@ fn of_restore(error: &restore::Error) -> Advice {
             )
             .into(),
         ),
+    }
+}
+
+/// What to do about a backup that is not good.
+fn of_phase(phase: Phase) -> &'static str {
+    if matches!(phase, Phase::Deleting | Phase::Failed | Phase::FailedValidation) {
+        "choose another backup; bowline backup get lists them"
+    } else {
+        "wait until it is done, or choose another backup; bowline backup get lists them"
     }
 }
 
@@ -222,6 +272,43 @@ fn of_delete(error: &delete::Error) -> Advice {
     }
 }
 
+/// The causes of the rest have their own advice.
+fn of_verify(error: &verify::Error) -> Option<Advice> {
+    use verify::Error as E;
+    match error {
+        E::NotFound { similar, .. } => Some(not_found(similar.as_deref())),
+        E::Location(_) | E::Archive { .. } => None,
+    }
+}
+
+fn of_download(error: &download::Error) -> Option<Advice> {
+    use download::Error as E;
+    match error {
+        E::NotFound { similar, .. } => Some(not_found(similar.as_deref())),
+        E::NotWhole { name, .. } => Some((
+            Exit::Failed,
+            format!("bowline backup verify {name} tells what can be done about it").into(),
+        )),
+        E::Store { source, .. } if source.is_damage() || source.is_not_found() => Some((
+            Exit::VerificationFailed,
+            "nothing was written; bowline backup verify tells all that is wrong".into(),
+        )),
+        E::Write(_) => {
+            Some((Exit::Failed, "nothing is left of it; name another file with --output".into()))
+        }
+        E::Store { .. } => None,
+    }
+}
+
+/// What helps where no backup has the name.
+fn not_found(similar: Option<&str>) -> Advice {
+    let hint = match similar {
+        Some(similar) => did_you_mean(similar).into(),
+        None => "bowline backup get lists what there is".into(),
+    };
+    (Exit::NotFound, hint)
+}
+
 fn of_zones(error: &zones::Error) -> Advice {
     use zones::Error as E;
     match error {
@@ -239,6 +326,9 @@ fn of_zones(error: &zones::Error) -> Advice {
     }
 }
 
+const NO_POLICIES: &str =
+    "name another namespace as NAMESPACE/NAME; kubectl get configmaps -A lists them all";
+
 const NAME: &str = "use lower-case letters, digits, \"-\" and \".\"";
 
 fn of_store(error: &store::Error) -> Advice {
@@ -253,7 +343,9 @@ fn of_store(error: &store::Error) -> Advice {
         store::Error::Store(_) => {
             (Exit::Unreachable, "check --storage-location or $BOWLINE_LOCATION".into())
         }
-        store::Error::Malformed { .. } | store::Error::TooLarge { .. } => {
+        store::Error::Malformed { .. }
+        | store::Error::TooLarge { .. }
+        | store::Error::Differs { .. } => {
             (Exit::VerificationFailed, "the file was damaged, or another program wrote it".into())
         }
     }
@@ -349,6 +441,15 @@ mod tests {
                 boxed(restore::Error::NotAllowed { missing: Vec::new() }),
                 Exit::Unreachable,
                 "--exclude-resources or --restore-volumes=false",
+            ),
+            (
+                boxed(backup::Error::Elsewhere {
+                    provider: "aws",
+                    place: "a".to_owned(),
+                    zones: set("b"),
+                }),
+                Exit::Unreachable,
+                "set AWS_REGION",
             ),
             (
                 boxed(backup::Error::NotAllowed { missing: Vec::new() }),

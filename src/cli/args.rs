@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::commands::{backup, completion, location, restore, version};
+use super::commands::{backup, complete, completion, location, restore, verbs, version};
 use super::exit;
 use super::logging::LogLevel;
 use super::values::positive;
@@ -23,12 +23,14 @@ pub struct Cli {
     pub global: GlobalArgs,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Typed,
 }
 
 const EXAMPLES: &str = "Examples:
   bowline backup create nightly
-  bowline restore create --from-backup nightly --kubecontext west";
+  bowline restore create --from-backup nightly --kubecontext west
+
+The verb may come first, too: bowline get backups";
 
 /// What holds for every command.
 #[derive(Args, Clone, Debug)]
@@ -60,6 +62,26 @@ pub struct GlobalArgs {
     pub no_progress: bool,
 }
 
+/// What to do, as it is typed: `backup get`, or `get backups`.
+#[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "a text here would take the place of the command's own")]
+pub enum Typed {
+    #[command(flatten)]
+    NounFirst(Command),
+    #[command(flatten)]
+    VerbFirst(verbs::Verb),
+}
+
+impl Typed {
+    /// The command, whichever way it was typed.
+    pub(super) fn command(self) -> Command {
+        match self {
+            Self::NounFirst(command) => command,
+            Self::VerbFirst(verb) => verb.into(),
+        }
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "a text here would take the place of the command's own")]
@@ -72,6 +94,8 @@ pub enum Command {
     Location(location::Command),
     Version(version::Args),
     Completion(completion::Args),
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::Args),
 }
 
 #[cfg(test)]
@@ -102,7 +126,8 @@ mod tests {
             let help = command.render_long_help().to_string();
             let name = command.get_bin_name().unwrap_or("bowline");
             assert!(help.split("Example").nth(1).is_some_and(|rest| rest.contains(name)), "{help}");
-            command.get_subcommands_mut().filter(|sub| sub.get_name() != "help").for_each(check);
+            let shown = |sub: &&mut clap::Command| sub.get_name() != "help" && !sub.is_hide_set();
+            command.get_subcommands_mut().filter(shown).for_each(check);
         }
         let mut command = Cli::command();
         command.build();

@@ -20,6 +20,15 @@ impl Description {
         }
     }
 
+    /// Adds a section of names and values, those in one column; a value that is empty leaves no
+    /// line, and a section without lines is left out.
+    pub fn group(&mut self, title: &str, lines: &[(&str, String)]) {
+        let lines = aligned(lines, "  ");
+        if !lines.is_empty() {
+            self.section(title, &lines);
+        }
+    }
+
     /// Adds a section with one text a line; one without texts is left out.
     pub fn list<T: fmt::Display>(&mut self, title: &str, texts: impl IntoIterator<Item = T>) {
         let texts = texts.into_iter().map(|text| text.to_string());
@@ -35,6 +44,17 @@ impl Description {
     }
 }
 
+/// Lines of names and values, those in one column; a value that is empty leaves no line.
+pub fn aligned(lines: &[(&str, String)], indent: &str) -> String {
+    let lines = || lines.iter().filter(|(_, value)| !value.is_empty());
+    let width = lines().map(|(name, _)| name.chars().count() + 1).max().unwrap_or_default();
+    let line = |(name, value): &(&str, String)| {
+        let name = format!("{}:", printable(name));
+        format!("{indent}{name:<width$}  {}\n", printable(value))
+    };
+    lines().map(line).collect()
+}
+
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|line| f.write_str(line))
@@ -44,6 +64,15 @@ impl fmt::Display for Description {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_values_of_a_group_are_in_one_column() {
+        let mut description = Description::default();
+        let of = |text: &str| text.to_owned();
+        description.group("Filters", &[("Resources", of("*")), ("Or", of("a")), ("No", of(""))]);
+        description.group("Empty", &[("No", of(""))]);
+        assert_eq!(description.to_string(), "\nFilters:\n  Resources:  *\n  Or:         a\n");
+    }
 
     #[test]
     fn what_is_absent_leaves_no_trace() {

@@ -46,6 +46,9 @@ impl CliError {
                 result.exit = exit;
             }
             result.add_cause(error.to_string());
+            for refusal in advice::refusals(error) {
+                result.add_cause(refusal);
+            }
             next = error.source();
         }
         result
@@ -126,7 +129,9 @@ impl fmt::Display for CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::context::{Granted, Right};
     use crate::engine::model::location::Location;
+    use crate::engine::{backup, restore};
 
     #[derive(Debug, thiserror::Error)]
     #[error("{message}")]
@@ -176,6 +181,25 @@ hint: is the cluster up?
         assert!(error.hint.unwrap().contains("file:///var/backups"));
         let error = CliError::from(layers(&["full disk"]));
         assert_eq!((error.exit, error.hint), (Exit::Failed, None));
+    }
+
+    #[test]
+    fn rights_that_are_missing_are_told_with_what_was_said_of_them() {
+        let right = |action: &str, reason: Option<&str>| Right {
+            action: action.to_owned(),
+            granted: Granted::No,
+            reason: reason.map(str::to_owned),
+        };
+        let missing =
+            vec![right("create pods", None), right("ec2:CreateTags", Some("no policy allows it"))];
+        for error in [
+            CliError::from(backup::Error::NotAllowed { missing: missing.clone() }),
+            CliError::from(restore::Error::NotAllowed { missing }),
+        ] {
+            assert_eq!(error.message, "this user may not: create pods, ec2:CreateTags");
+            assert_eq!(error.causes, ["ec2:CreateTags: no policy allows it"]);
+            assert_eq!(error.exit, Exit::Unreachable);
+        }
     }
 
     #[test]

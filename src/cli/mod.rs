@@ -3,6 +3,7 @@
 
 mod advice;
 pub mod args;
+mod candidates;
 mod commands;
 mod config;
 mod confirmation;
@@ -14,6 +15,8 @@ pub mod logging;
 pub mod output;
 mod plugins;
 pub mod progress;
+#[cfg(test)]
+mod reference;
 mod run;
 mod screen;
 mod settings;
@@ -23,6 +26,7 @@ mod tally;
 pub mod units;
 mod usage;
 mod values;
+mod velero;
 
 pub use run::main;
 pub use screen::Screen;

@@ -50,6 +50,15 @@ pub fn print_text(text: &str) -> io::Result<()> {
     forgive(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
+/// Prints a part of a text to stdout as it comes; false once nobody reads it any more.
+pub fn print_part(text: &str) -> io::Result<bool> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        other => other.map(|()| true),
+    }
+}
+
 /// Prints what is not data, such as an error, to stderr.
 pub fn print_message(text: &str) -> io::Result<()> {
     io::stderr().lock().write_all(text.as_bytes())

@@ -31,9 +31,10 @@ fn run(args: &[OsString], environment: Environment) -> Exit {
         Ok(cli) => cli,
         Err(error) => return usage::answer(&error, args, style),
     };
-    let format = cli.command.format();
+    let command = cli.command.command();
+    let format = command.format();
     let settings = Settings::new(cli.global, environment, Screen::stderr(), style);
-    match start(&settings, cli.command) {
+    match start(&settings, command) {
         Ok(exit) => exit,
         Err(error) => error.tell(format, style),
     }
@@ -45,6 +46,7 @@ fn start(settings: &Settings, command: Command) -> Outcome {
         return Err(CliError::new(Exit::Failed, "the TLS library was set up twice"));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let tidy_up = command.tidy_up();
     let exit = runtime.block_on(async {
         tokio::select! {
             // First, so that no signal comes before it is waited for.
@@ -54,7 +56,7 @@ fn start(settings: &Settings, command: Command) -> Outcome {
         }
     });
     // Copies that were given up clear away what they had made; a name look-up must not keep us.
-    runtime.shutdown_timeout(TIDY_UP);
+    runtime.shutdown_timeout(tidy_up);
     exit
 }
 
@@ -65,6 +67,7 @@ async fn carry_out(settings: &Settings, command: Command) -> Outcome {
         Command::Location(command) => commands::location::run(settings, command).await,
         Command::Version(args) => commands::version::run(settings, &args).await,
         Command::Completion(args) => commands::completion::run(&args),
+        Command::Complete(args) => commands::complete::run(settings, &args).await,
     }
 }
 
@@ -89,6 +92,14 @@ fn interruption(settings: &Settings) -> CliError {
 }
 
 impl Command {
+    /// How long work that nobody waits for any more may take.
+    fn tidy_up(&self) -> Duration {
+        match self {
+            Self::Complete(_) => Duration::ZERO,
+            _ => TIDY_UP,
+        }
+    }
+
     /// In which form the command prints, so that its error is printed in the same one.
     fn format(&self) -> OutputFormat {
         match self {
@@ -96,7 +107,7 @@ impl Command {
             Self::Restore(command) => command.format(),
             Self::Location(command) => command.format(),
             Self::Version(args) => args.output.output,
-            Self::Completion(_) => OutputFormat::Table,
+            Self::Completion(_) | Self::Complete(_) => OutputFormat::Table,
         }
     }
 }

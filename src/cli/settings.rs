@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use super::logging::LogLevel;
 use super::plugins::SnapshotterOptions;
 use super::progress::{Mode, Progress, Reached};
 use super::style::{Style, printable};
-use super::{Screen, plugins};
+use super::{Screen, candidates, plugins};
 use crate::engine::backup::Tools;
 use crate::engine::clock::Clock;
 use crate::engine::cluster::{Cluster, Options};
@@ -79,6 +80,20 @@ impl Settings {
         let (interruption_hint, later_hint) = (OnceLock::new(), OnceLock::new());
         let clock = Clock::System;
         Self { global, environment, screen, style, clock, interruption_hint, later_hint }
+    }
+
+    /// The same, but with what a line that is still being typed says.
+    pub(super) fn with(&self, typed: &candidates::Global) -> Self {
+        let mut global = self.global.clone();
+        let candidates::Global { storage_location, kubeconfig } = typed.clone();
+        global.storage_location = storage_location.or(global.storage_location);
+        global.kubeconfig = kubeconfig.map(PathBuf::from).or(global.kubeconfig);
+        Self::new(global, self.environment.clone(), self.screen.clone(), self.style)
+    }
+
+    /// The kubeconfig that was asked for.
+    pub(super) fn kubeconfig(&self) -> Option<&Path> {
+        self.global.kubeconfig.as_deref()
     }
 
     /// How much is logged.

@@ -72,6 +72,16 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// Makes many lines safe to print, each [`printable`]; the last one is ended, too.
+pub fn printable_lines(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len() + 1);
+    for line in text.lines() {
+        safe.push_str(&printable(line));
+        safe.push('\n');
+    }
+    safe
+}
+
 fn acts(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -93,5 +103,7 @@ mod tests {
         assert_eq!(printable("a\nb\tc"), "a b c");
         assert_eq!(printable("\x1b[2Jgone\u{202e}"), "\\u{1b}[2Jgone\\u{202e}");
         assert_eq!(printable("\u{9b}31m"), "\\u{9b}31m");
+        assert_eq!(printable_lines(""), "");
+        assert_eq!(printable_lines("a\tb\r\n\n\x1bc"), "a b\n\n\\u{1b}c\n");
     }
 }

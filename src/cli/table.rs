@@ -9,25 +9,30 @@ const NONE: &str = "<none>";
 /// The columns' distance.
 const PADDING: usize = 3;
 
-/// Rows of `N` columns below a header in capitals.
+/// Rows of `N` columns, and of those that were added, below a header in capitals.
 #[derive(Clone, Debug)]
 pub struct Table<const N: usize> {
-    header: [&'static str; N],
-    rows: Vec<[String; N]>,
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
 }
 
 impl<const N: usize> Table<N> {
     /// A table without rows; the names of its columns are to be in capitals.
     pub fn new(header: [&'static str; N]) -> Self {
-        Self { header, rows: Vec::new() }
+        Self { header: header.map(ToOwned::to_owned).to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row. A cell that is empty shows as `<none>`.
     pub fn push(&mut self, cells: [String; N]) {
-        self.rows.push(cells.map(|cell| match cell.as_str() {
-            "" => NONE.to_owned(),
-            text => printable(text).into_owned(),
-        }));
+        self.rows.push(cells.map(|cell| shown(&cell)).to_vec());
+    }
+
+    /// Adds a column to the rows that are there.
+    pub fn add_column(&mut self, name: &str, cells: impl IntoIterator<Item = String>) {
+        self.header.push(printable(&name.to_uppercase()).into_owned());
+        for (row, cell) in self.rows.iter_mut().zip(cells) {
+            row.push(shown(&cell));
+        }
     }
 
     /// Whether there is no row.
@@ -35,15 +40,19 @@ impl<const N: usize> Table<N> {
         self.rows.is_empty()
     }
 
-    fn widths(&self) -> [usize; N] {
-        let mut widths = self.header.map(|name| name.chars().count());
-        for row in &self.rows {
+    fn widths(&self) -> Vec<usize> {
+        let mut widths = vec![0; self.header.len()];
+        for row in std::iter::once(&self.header).chain(&self.rows) {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
             }
         }
         widths
     }
+}
+
+fn shown(cell: &str) -> String {
+    if cell.is_empty() { NONE.to_owned() } else { printable(cell).into_owned() }
 }
 
 /// The text of a cell whose value may be absent.
@@ -61,18 +70,14 @@ impl<const N: usize> Extend<[String; N]> for Table<N> {
 impl<const N: usize> fmt::Display for Table<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.widths();
-        line(f, &widths, self.header)?;
-        self.rows.iter().try_for_each(|row| line(f, &widths, row.each_ref().map(String::as_str)))
+        let mut rows = std::iter::once(&self.header).chain(&self.rows);
+        rows.try_for_each(|row| line(f, &widths, row))
     }
 }
 
-fn line<const N: usize>(
-    f: &mut fmt::Formatter<'_>,
-    widths: &[usize; N],
-    cells: [&str; N],
-) -> fmt::Result {
+fn line(f: &mut fmt::Formatter<'_>, widths: &[usize], cells: &[String]) -> fmt::Result {
     for (index, (cell, width)) in cells.iter().zip(widths).enumerate() {
-        let width = if index + 1 == N { 0 } else { width + PADDING };
+        let width = if index + 1 == cells.len() { 0 } else { width + PADDING };
         write!(f, "{cell:width$}")?;
     }
     writeln!(f)
@@ -93,6 +98,14 @@ nightly-7   Completed   5m
 ä           <none>      3
 ";
         assert_eq!(table.to_string(), expected);
+    }
+
+    #[test]
+    fn a_column_can_be_added_to_the_rows_that_are_there() {
+        let mut table = Table::new(["NAME"]);
+        table.extend([["a".to_owned()], ["b".to_owned()]]);
+        table.add_column("team", ["web".to_owned(), String::new()]);
+        assert_eq!(table.to_string(), "NAME   TEAM\na      web\nb      <none>\n");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory as _, Error, ValueEnum as _};
+use clap::{Command, CommandFactory as _, Error, ValueEnum as _};
 
 use super::advice::did_you_mean;
 use super::args::Cli;
@@ -12,6 +12,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::output::OutputFormat;
 use super::style::Style;
+use super::velero;
 
 /// Prints the parser's answer. Help is data; all else is wrong usage, told as any error is.
 pub(super) fn answer(error: &Error, args: &[OsString], style: Style) -> Exit {
@@ -26,15 +27,38 @@ pub(super) fn answer(error: &Error, args: &[OsString], style: Style) -> Exit {
 }
 
 fn misuse(error: &Error, args: &[OsString]) -> CliError {
-    let told = match (error.kind(), error.source(), error.get(ContextKind::InvalidArg)) {
-        (ErrorKind::ValueValidation, Some(source), Some(ContextValue::String(arg))) => {
+    let arg = word(error, ContextKind::InvalidArg);
+    let instead = arg.and_then(velero::instead_of_flag);
+    let told = match (error.kind(), error.source(), arg) {
+        (ErrorKind::ValueValidation, Some(source), Some(arg)) => {
             CliError::of(source).within(format!("{arg} is not valid"))
+        }
+        (ErrorKind::UnknownArgument, _, Some(arg)) if instead.is_some() => {
+            CliError::new(Exit::Usage, format!("there is no {arg} here"))
         }
         _ => CliError::new(Exit::Usage, message(error)),
     };
-    let help = || format!("see {} --help", command_line(args));
-    let hint = told.hint.clone().or_else(|| suggestion(error)).unwrap_or_else(help);
+    let hint = told.hint.clone().or_else(|| instead.map(ToOwned::to_owned));
+    let hint = hint.or_else(|| other_word(error, args)).or_else(|| suggestion(error));
+    let known = word(error, ContextKind::InvalidSubcommand).map_or(args, |it| before(it, args));
+    let hint = hint.unwrap_or_else(|| format!("see {} --help", command_line(known)));
     told.with_hint(hint).with_exit(Exit::Usage)
+}
+
+fn word(error: &Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind)? {
+        ContextValue::String(word) => Some(word),
+        _ => None,
+    }
+}
+
+/// What to use instead of a word that is no command, but one elsewhere.
+fn other_word(error: &Error, args: &[OsString]) -> Option<String> {
+    let typed = word(error, ContextKind::InvalidSubcommand)?;
+    let root = Cli::command();
+    let here = commands(&root, before(typed, args)).pop()?;
+    let synonym = velero::synonym(typed).filter(|word| here.find_subcommand(word).is_some());
+    synonym.map(did_you_mean).or_else(|| velero::instead_of_word(typed).map(ToOwned::to_owned))
 }
 
 /// The parser's own words, up to its tips and its usage, in one line.
@@ -58,15 +82,26 @@ fn suggestion(error: &Error) -> Option<String> {
 
 /// The commands among what was typed: `bowline backup create`.
 fn command_line(args: &[OsString]) -> String {
-    let mut command = &Cli::command();
-    let mut names = vec![command.get_name()];
+    let root = Cli::command();
+    commands(&root, args).iter().map(|it| it.get_name()).collect::<Vec<_>>().join(" ")
+}
+
+/// What was typed before the word that is no command.
+fn before<'a>(unknown: &str, args: &'a [OsString]) -> &'a [OsString] {
+    args.split(|arg| arg == unknown).next().unwrap_or_default()
+}
+
+/// The commands that were typed, each a sub-command of the one before.
+fn commands<'a>(root: &'a Command, args: &[OsString]) -> Vec<&'a Command> {
+    let mut commands = vec![root];
+    let mut command = root;
     for word in args.iter().skip(1) {
         if let Some(found) = command.find_subcommand(word) {
-            names.push(found.get_name());
+            commands.push(found);
             command = found;
         }
     }
-    names.join(" ")
+    commands
 }
 
 /// In which form the answer is wanted, as far as that can be made out.

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
+use crate::engine::backup::PolicySource;
 use crate::engine::model::duration::GoDuration;
-use crate::engine::model::selector::{Operator, Requirement, Selector};
+use crate::engine::model::filter::Order;
+use crate::engine::model::names;
+use crate::engine::model::selector::{Operator, Requirement, Selector, Selectors};
 
 type Boxed = Box<dyn Error + Send + Sync>;
 
@@ -25,6 +28,26 @@ pub(super) fn label(text: &str) -> Result<(String, String), Boxed> {
     let (key, value) = pair(text, "=", "KEY=VALUE")?;
     Requirement::new(key.clone(), Operator::In(BTreeSet::from([value.clone()])))?;
     Ok((key, value))
+}
+
+/// Reads an annotation, `key=value`; a key is well-formed as a label's is.
+///
+/// Those of `bowline.io` bind a backup's files to its document, and are nobody's to give.
+pub(super) fn annotation(text: &str) -> Result<(String, String), Boxed> {
+    let (key, value) = pair(text, "=", "KEY=VALUE")?;
+    Requirement::new(key.clone(), Operator::Exists)?;
+    if key.starts_with("bowline.io/") {
+        return Err(format!("\"{key}\" is bowline's own").into());
+    }
+    Ok((key, value))
+}
+
+/// Reads where policies are: `namespace/name`, or a name in Velero's namespace.
+pub(super) fn policy_config_map(text: &str) -> Result<PolicySource, Boxed> {
+    let (namespace, name) = text.split_once('/').unwrap_or(("velero", text));
+    names::check_label(namespace)?;
+    names::check_subdomain(name)?;
+    Ok(PolicySource::ConfigMap { namespace: namespace.to_owned(), name: name.to_owned() })
 }
 
 /// Reads a mapping, `from:to`.
@@ -63,6 +86,18 @@ pub(super) fn selector(text: &str) -> Result<Selector, Boxed> {
     Ok(selector)
 }
 
+/// Reads selectors that can be recorded, joined by ` or `.
+pub(super) fn selectors(text: &str) -> Result<Selectors, Boxed> {
+    let selectors: Selectors = text.parse()?;
+    selectors.check_storable()?;
+    Ok(selectors)
+}
+
+/// Reads which objects are taken first.
+pub(super) fn order(text: &str) -> Result<Order, Boxed> {
+    Ok(text.parse()?)
+}
+
 fn duration(text: &str, holds: fn(i64) -> bool, rule: &str) -> Result<GoDuration, Boxed> {
     let duration: GoDuration = text.parse()?;
     if holds(duration.as_nanos()) { Ok(duration) } else { Err(format!("{text} {rule}").into()) }
@@ -99,6 +134,18 @@ mod tests {
     }
 
     #[test]
+    fn an_annotation_has_a_key_that_is_free_and_any_text() {
+        let read = |text| annotation(text).map_err(|error| error.to_string());
+        let expected = ("a/b".to_owned(), "any text = this".to_owned());
+        assert_eq!(read("a/b=any text = this").unwrap(), expected);
+        assert!(read("a b=c").unwrap_err().contains("is not a label key"));
+        assert_eq!(
+            read("bowline.io/archive-size=1").unwrap_err(),
+            "\"bowline.io/archive-size\" is bowline's own"
+        );
+    }
+
+    #[test]
     fn a_mapping_of_zones_has_two_sides() {
         let read = |text| zone_mapping(text).map_err(|error| error.to_string());
         assert_eq!(read("a:b").unwrap(), ("a".to_owned(), "b".to_owned()));
@@ -118,5 +165,7 @@ mod tests {
     fn a_selector_that_no_record_can_hold_is_refused() {
         assert!(selector("app in (a,b),!c").is_ok());
         assert!(selector("n>3").unwrap_err().to_string().contains("can't be recorded"));
+        assert!(selectors("a or b").is_ok());
+        assert!(selectors("a or n>3").unwrap_err().to_string().contains("can't be recorded"));
     }
 }

@@ -53,6 +53,10 @@ pub enum Stage {
     Recording,
     /// Snapshots and files are removed.
     Deleting,
+    /// A backup is looked at.
+    Verifying,
+    /// An archive is copied to this machine.
+    Downloading,
 }
 
 impl Stage {
@@ -69,6 +73,8 @@ impl Stage {
             Self::Awaiting => "awaiting readiness",
             Self::Recording => "recording",
             Self::Deleting => "deleting",
+            Self::Verifying => "verifying",
+            Self::Downloading => "downloading",
         }
     }
 }

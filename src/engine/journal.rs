@@ -1,6 +1,7 @@
 //! Keeps what an operation has to say: its problems for the report, its lines for the log.
 
 use std::io::{Read as _, Write as _};
+use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bowline_api::ItemId;
@@ -10,13 +11,18 @@ use flate2::write::GzEncoder;
 
 use super::clock::Clock;
 use super::event::{Event, Observer, Stage};
+use super::model::log_line::{Fields, line};
 use super::report::Problem;
+
+/// The resource that volumes are told of by.
+const CLAIMS: &str = "persistentvolumeclaims";
 
 /// Passes events on to the observer and keeps what the records need.
 pub struct Journal {
     observer: Arc<dyn Observer>,
     clock: Clock,
-    subject: String,
+    /// What the log calls the operation: `backup`, `velero/nightly`.
+    subject: (&'static str, String),
     kept: Mutex<Kept>,
 }
 
@@ -35,6 +41,8 @@ struct Kept {
     warnings: Vec<Problem>,
     errors: Vec<Problem>,
     log: GzEncoder<Vec<u8>>,
+    /// What was logged since it was last taken.
+    recent: String,
 }
 
 impl std::fmt::Debug for Journal {
@@ -44,21 +52,26 @@ impl std::fmt::Debug for Journal {
 }
 
 impl Journal {
-    /// Opens a journal; `subject` names the operation in the log: `backup=velero/nightly`.
-    pub fn new(observer: Arc<dyn Observer>, clock: Clock, subject: String) -> Self {
-        let log = encoder(Vec::new());
-        let kept = Mutex::new(Kept { warnings: Vec::new(), errors: Vec::new(), log });
+    /// Opens the journal of a backup, or of what is done to it later.
+    pub fn of_backup(observer: Arc<dyn Observer>, clock: Clock, name: &str) -> Self {
+        Self::new(observer, clock, ("backup", name))
+    }
+
+    /// Opens the journal of a restore.
+    pub fn of_restore(observer: Arc<dyn Observer>, clock: Clock, name: &str) -> Self {
+        Self::new(observer, clock, ("restore", name))
+    }
+
+    fn new(observer: Arc<dyn Observer>, clock: Clock, (noun, name): (&'static str, &str)) -> Self {
+        let (log, recent) = (encoder(Vec::new()), String::new());
+        let kept = Mutex::new(Kept { warnings: Vec::new(), errors: Vec::new(), log, recent });
+        let subject = (noun, format!("velero/{name}"));
         Self { observer, clock, subject, kept }
     }
 
-    /// Goes on with the journal of an operation that broke off; its problems are told again.
-    pub fn resume(
-        observer: Arc<dyn Observer>,
-        clock: Clock,
-        subject: String,
-        earlier: Earlier,
-    ) -> Self {
-        let journal = Self::new(observer, clock, subject);
+    /// Goes on with the journal of a backup that broke off; its problems are told again.
+    pub fn resume(observer: Arc<dyn Observer>, clock: Clock, name: &str, earlier: Earlier) -> Self {
+        let journal = Self::of_backup(observer, clock, name);
         for problem in &earlier.warnings {
             journal.observer.observe(&Event::Warning(problem));
         }
@@ -69,14 +82,17 @@ impl Journal {
         for line in &earlier.log {
             kept.write(line);
         }
+        // The run that said so has told it.
+        kept.recent.clear();
         (kept.warnings, kept.errors) = (earlier.warnings, earlier.errors);
         drop(kept);
         journal
     }
 
     /// A stage begins.
+    #[track_caller]
     pub fn stage(&self, stage: Stage) {
-        self.note_line(stage.title());
+        self.line("info", stage.title(), Fields::new());
         self.observer.observe(&Event::Stage(stage));
     }
 
@@ -96,27 +112,35 @@ impl Journal {
     }
 
     /// A volume got further.
+    #[track_caller]
     pub fn volume(&self, claim: &str, state: &str) {
-        self.note_line(&format!("volume of {claim}: {state}"));
+        let (namespace, name) = claim.split_once('/').unwrap_or(("", claim));
+        let fields = [("resource", CLAIMS), ("namespace", namespace), ("name", name)];
+        self.line("info", state, fields.into());
         self.observer.observe(&Event::Volume { claim, state });
     }
 
     /// Something worth a line in the log.
+    #[track_caller]
     pub fn note(&self, text: &str) {
-        self.note_line(text);
+        self.line("info", text, Fields::new());
         self.observer.observe(&Event::Note(text));
     }
 
     /// Something is odd, but nothing is lost.
+    #[track_caller]
     pub fn warn(&self, problem: Problem) {
-        self.line("warning", &problem.to_string());
+        self.line("warning", &problem.message, object(&problem));
         self.observer.observe(&Event::Warning(&problem));
         self.kept().warnings.push(problem);
     }
 
     /// Something was asked and not done.
+    #[track_caller]
     pub fn error(&self, problem: Problem) {
-        self.line("error", &problem.to_string());
+        let mut fields = object(&problem);
+        fields.insert("error", &problem.message);
+        self.line("error", &problem.failure(), fields);
         self.observer.observe(&Event::Error(&problem));
         self.kept().errors.push(problem);
     }
@@ -145,14 +169,19 @@ impl Journal {
         Ok(text.lines().map(str::to_owned).collect())
     }
 
-    fn note_line(&self, text: &str) {
-        self.line("info", text);
+    /// What was logged since this was last asked. There is no line per object, so it is little.
+    pub fn take_recent(&self) -> String {
+        std::mem::take(&mut self.kept().recent)
     }
 
-    /// A line as Velero's log has them.
-    fn line(&self, level: &str, message: &str) {
-        let (time, subject) = (self.clock.now(), &self.subject);
-        self.kept().write(&format!("time=\"{time}\" level={level} msg={message:?} {subject}"));
+    /// A line as Velero's log has them, with what it is about and where it was said.
+    #[track_caller]
+    fn line<'a>(&'a self, level: &str, message: &str, fields: Fields<'a>) {
+        let source = source(Location::caller());
+        let mut fields: Fields<'_> = fields;
+        fields.insert(self.subject.0, &self.subject.1);
+        fields.insert("logSource", &source);
+        self.kept().write(&line(self.clock.now(), level, message, &fields));
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -164,7 +193,26 @@ impl Kept {
     fn write(&mut self, line: &str) {
         // Writing to memory does not fail.
         drop(writeln!(self.log, "{line}"));
+        self.recent.push_str(line);
+        self.recent.push('\n');
     }
+}
+
+/// The object that a problem is about, if it is about one.
+fn object(problem: &Problem) -> Fields<'_> {
+    let parts = [
+        ("resource", &problem.resource),
+        ("namespace", &problem.namespace),
+        ("name", &problem.name),
+    ];
+    parts.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?))).collect()
+}
+
+/// A place in this program's source, whatever machine it was built on: `src/engine/run.rs:7`.
+fn source(place: &Location<'_>) -> String {
+    let file = place.file();
+    let below = file.rfind("src/").map_or(file, |start| &file[start..]);
+    format!("{below}:{}", place.line())
 }
 
 /// Packs what comes, after what is packed already.
@@ -179,35 +227,77 @@ mod tests {
     use super::*;
     use crate::engine::event::Silent;
 
+    const HERE: &str = "src/engine/journal.rs:";
+
+    fn journal() -> Journal {
+        let clock = Clock::Fixed("2026-03-01T02:00:00Z".parse().unwrap());
+        Journal::of_backup(Arc::new(Silent), clock, "nightly")
+    }
+
+    /// The lines without the numbers in the source, which change with it.
+    fn without_numbers(text: &str) -> String {
+        let pieces = text.split(HERE).enumerate();
+        let tail = |(at, piece): (usize, &str)| match at {
+            0 => piece.to_owned(),
+            _ => format!("HERE{}", piece.trim_start_matches(|c: char| c.is_ascii_digit())),
+        };
+        pieces.map(tail).collect()
+    }
+
     #[test]
     fn the_log_has_lines_like_veleros_and_each_problem_is_kept_once() {
-        let clock = Clock::Fixed("2026-03-01T02:00:00Z".parse().unwrap());
-        let journal = Journal::new(Arc::new(Silent), clock, "backup=velero/nightly".to_owned());
+        let journal = journal();
+        journal.stage(Stage::Committing);
         journal.note("said \"hello\"");
-        journal.error(Problem::of_run("list", "refused"));
+        journal.volume("shop/data-0", "snapshot 42 %");
+        journal.warn(Problem::of_run("store", "odd\nthing"));
+        let pod = "pods/shop/db-0".parse().unwrap();
+        journal.error(Problem::of_item(&pod, "archive", "too large"));
         let mut log = String::new();
         GzDecoder::new(journal.log().unwrap().as_slice()).read_to_string(&mut log).unwrap();
+        let begin = |level: &str| format!("time=\"2026-03-01T02:00:00Z\" level={level} msg=");
+        let (info, warning, error) = (begin("info"), begin("warning"), begin("error"));
+        let (subject, source) = ("backup=velero/nightly", "logSource=\"HERE\"");
         assert_eq!(
-            log,
-            "time=\"2026-03-01T02:00:00Z\" level=info msg=\"said \\\"hello\\\"\" backup=velero/nightly\n\
-             time=\"2026-03-01T02:00:00Z\" level=error msg=\"refused\" backup=velero/nightly\n"
+            without_numbers(&log),
+            format!(
+                "{info}committing {subject} {source}\n\
+                 {info}\"said \\\"hello\\\"\" {subject} {source}\n\
+                 {info}\"snapshot 42 %\" {subject} {source} name=data-0 namespace=shop \
+                 resource=persistentvolumeclaims\n\
+                 {warning}\"odd\\nthing\" {subject} {source}\n\
+                 {error}\"failed to archive\" {subject} error=\"too large\" {source} name=db-0 \
+                 namespace=shop resource=pods\n"
+            )
         );
         let (warnings, errors) = journal.problems();
-        assert_eq!((warnings.len(), errors.len()), (0, 1));
+        assert_eq!((warnings.len(), errors.len()), (1, 1));
+    }
+
+    #[test]
+    fn what_was_logged_is_taken_once() {
+        let journal = journal();
+        journal.note("one");
+        assert!(journal.take_recent().contains("msg=one"));
+        assert_eq!(journal.take_recent(), "");
+        journal.note("two");
+        journal.note("three");
+        let recent = journal.take_recent();
+        assert_eq!((recent.lines().count(), recent.contains("one")), (2, false), "{recent}");
+        assert_eq!(journal.lines().unwrap().len(), 3, "the log itself has all of it");
     }
 
     #[test]
     fn a_journal_that_is_taken_up_again_goes_on_with_all_that_was_said() {
-        let clock = Clock::Fixed("2026-03-01T02:00:00Z".parse().unwrap());
-        let subject = "backup=velero/nightly".to_owned();
-        let first = Journal::new(Arc::new(Silent), clock, subject.clone());
+        let first = journal();
         first.warn(Problem::of_run("store", "odd\nthing"));
         first.error(Problem::of_run("list", "refused"));
         let ((warnings, errors), log) = (first.problems(), first.lines().unwrap());
         assert_eq!(log.len(), 2);
         let earlier = Earlier { warnings, errors, log };
-        let second = Journal::resume(Arc::new(Silent), clock, subject, earlier);
+        let second = Journal::resume(Arc::new(Silent), first.clock, "nightly", earlier);
         assert_eq!(second.problems(), first.problems());
+        assert_eq!(second.take_recent(), "", "the first one told it");
         for journal in [&first, &second] {
             journal.note("done");
         }
@@ -216,13 +306,20 @@ mod tests {
 
     #[test]
     fn what_is_said_after_the_log_was_packed_is_in_the_next_one() {
-        let journal = Journal::new(Arc::new(Silent), Clock::System, "restore=velero/r".to_owned());
+        let journal = Journal::of_restore(Arc::new(Silent), Clock::System, "r");
         journal.note("before");
         journal.log().unwrap();
         journal.warn(Problem::of_run("record", "after"));
         let mut log = String::new();
         MultiGzDecoder::new(journal.log().unwrap().as_slice()).read_to_string(&mut log).unwrap();
-        assert!(log.contains("msg=\"before\"") && log.contains("msg=\"after\""), "{log}");
+        assert!(log.contains("msg=before") && log.contains("msg=after"), "{log}");
+        assert!(log.contains(" restore=velero/r\n"), "{log}");
         assert_eq!(log.lines().count(), 2);
+    }
+
+    #[test]
+    fn a_place_in_the_source_does_not_tell_where_it_was_built() {
+        let place = source(Location::caller());
+        assert!(place.starts_with(HERE) && place.len() > HERE.len(), "{place}");
     }
 }

@@ -4,8 +4,9 @@ use bowline_api::ItemId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// How far a backup or a restore came, in Velero's words.
+/// How far a backup or a restore came, in Velero's words; those of older versions are read, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Phase {
     /// Accepted, not started.
     New,
@@ -18,8 +19,10 @@ pub enum Phase {
     /// Being made.
     InProgress,
     /// Data is still being moved.
+    #[serde(alias = "Uploading")]
     WaitingForPluginOperations,
     /// Data is still being moved; something failed already.
+    #[serde(alias = "UploadingPartialFailure")]
     WaitingForPluginOperationsPartiallyFailed,
     /// Nearly done.
     Finalizing,
@@ -52,6 +55,7 @@ impl std::fmt::Display for Phase {
 
 /// What a problem is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Scope {
     /// The run as a whole.
@@ -64,6 +68,7 @@ pub enum Scope {
 
 /// A warning or an error about one thing, with what would help.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Problem {
     /// What it is about.
     pub scope: Scope,
@@ -110,6 +115,11 @@ impl Problem {
         }
     }
 
+    /// What was not done: an error in a few words, of which the message is the cause.
+    pub fn failure(&self) -> String {
+        format!("failed to {}", self.operation.as_deref().unwrap_or("go on"))
+    }
+
     /// Adds what would help.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -140,6 +150,7 @@ impl std::fmt::Display for Problem {
 
 /// What became of a backup.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct BackupReport {
     /// The backup's name.
@@ -169,6 +180,7 @@ pub struct BackupReport {
 
 /// What became of one claim's volume in a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SnapshotReport {
     /// The claim's namespace.
@@ -185,10 +197,14 @@ pub struct SnapshotReport {
     pub snapshot_id: Option<String>,
     /// `completed`, `failed`, `pending`, `skipped`, `reattach`, `unbound`.
     pub state: String,
+    /// Why its data is not copied, of one that is left out.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// What became of a restore.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RestoreReport {
     /// The restore's name.
@@ -215,6 +231,7 @@ pub struct RestoreReport {
 
 /// How many objects of a restore had which outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ItemCounts {
     /// In the plan, whatever its verdict.
     pub planned: u64,
@@ -232,6 +249,7 @@ pub struct ItemCounts {
 
 /// What became of one claim's volume in a restore.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct VolumeReport {
     /// The claim's namespace in the target.

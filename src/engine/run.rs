@@ -5,6 +5,7 @@ use super::context::Context;
 use super::delete::{self, DeleteReport};
 use super::report::{BackupReport, RestoreReport};
 use super::restore;
+use super::verify::{self, VerifyReport};
 
 /// All that bowline does, over what it works with.
 #[derive(Clone, Debug)]
@@ -48,6 +49,16 @@ impl Engine {
         request: &restore::Request,
     ) -> Result<RestoreReport, restore::Error> {
         restore::create(&self.context, request).await
+    }
+
+    /// Sees whether a backup can be restored; writes nothing.
+    pub async fn verify_backup(
+        &self,
+        name: &str,
+        level: verify::Level,
+    ) -> Result<VerifyReport, verify::Error> {
+        let Context { store, snapshotters, observer, .. } = &self.context;
+        verify::backup(store, snapshotters, observer, name, level).await
     }
 
     /// Deletes a backup, snapshots included.

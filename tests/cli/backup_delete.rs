@@ -120,7 +120,7 @@ async fn a_name_that_is_not_there_keeps_all_of_them() {
     assert_snapshot!(site.run("backup delete --confirm").await, @r"
     exit code: 2
     --- stderr
-    error: the following required arguments were not provided: <NAMES>...
+    error: the following required arguments were not provided: <NAME|--selector <SELECTOR>|--all>
     hint: see bowline backup delete --help
     ");
     assert!(site.path("backups/crashed/bowline-attempt.json").exists());
@@ -190,8 +190,8 @@ async fn a_deletion_that_was_interrupted_is_finished() {
     assert_snapshot!(site.run("backup get").await, @r"
     exit code: 0
     --- stdout
-    NAME      STATUS     ERRORS   WARNINGS   ITEMS    CREATED   EXPIRES
-    leaving   Deleting   <none>   <none>     <none>   <none>    <none>
+    NAME      STATUS     ERRORS   WARNINGS   ITEMS    CREATED   EXPIRES   SELECTOR
+    leaving   Deleting   <none>   <none>     <none>   <none>    <none>    <none>
     ");
     assert_snapshot!(site.run("backup describe leaving").await, @r"
     exit code: 0

@@ -14,16 +14,30 @@ async fn a_backup_of_velero_is_described_with_its_volumes() {
     Name:         shop-full
     Location:     file:///HOME/location
     Phase:        Completed
-    Labels:       team=web, velero.io/storage-location=default
+    Labels:       team=web,velero.io/storage-location=default
     Started:      2026-11-21T11:08:06Z
     Completed:    2026-11-21T11:08:06Z
     Expires:      2026-12-21T11:08:06Z
     Objects:      72
     Snapshots:    3 of 3 completed
-    Namespaces:   shop
-    Resources:    *
     Kubernetes:   v0.0.0-master+$Format:%H$
     Format:       1.1.0
+
+    Filters:
+      Namespaces:                 shop
+      Resources:                  *
+      Cluster-scoped left out:    volumesnapshotcontents.snapshot.storage.k8s.io
+      Namespace-scoped left out:  volumesnapshots.snapshot.storage.k8s.io
+
+    Settings:
+      Storage location:        default
+      Snapshot locations:      default
+      Snapshot move data:      false
+      File-system backups:     false
+      Volume group label:      velero.io/volume-group
+      TTL:                     720h0m0s
+      CSI snapshot timeout:    10m0s
+      Item operation timeout:  4h0m0s
 
     Volumes:
     NAMESPACE   CLAIM             VOLUME     SNAPSHOT                 RESULT
@@ -49,13 +63,28 @@ async fn errors_and_what_was_left_out_are_shown() {
     Expires:      2026-12-21T11:11:37Z
     Objects:      9
     Snapshots:    0 of 0 completed
-    Namespaces:   broken
-    Resources:    *
     Kubernetes:   v0.0.0-master+$Format:%H$
     Format:       1.1.0
 
+    Filters:
+      Namespaces:                 broken
+      Resources:                  *
+      Cluster-scoped left out:    volumesnapshotcontents.snapshot.storage.k8s.io
+      Namespace-scoped left out:  volumesnapshots.snapshot.storage.k8s.io
+
+    Settings:
+      Storage location:        default
+      Snapshot locations:      default
+      Snapshot move data:      false
+      File-system backups:     false
+      Volume group label:      velero.io/volume-group
+      TTL:                     720h0m0s
+      CSI snapshot timeout:    10m0s
+      Item operation timeout:  4h0m0s
+
     Errors:
-      name: /user message: /Error backing up item error: /error getting volume info: rpc error: code = Unknown desc = operation error EC2: DescribeVolumes, https response error StatusCode: 400, RequestID: 8ojesoO3DlSIUB7Dh5IDJ0RA3Uf6EVvEdH5ETFiVNqiRDxWPPs4p, api error InvalidVolume.NotFound: The volume '{'vol-00000000000000bad'}' does not exist.
+      Velero:
+        name: /user message: /Error backing up item error: /error getting volume info: rpc error: code = Unknown desc = operation error EC2: DescribeVolumes, https response error StatusCode: 400, RequestID: 8ojesoO3DlSIUB7Dh5IDJ0RA3Uf6EVvEdH5ETFiVNqiRDxWPPs4p, api error InvalidVolume.NotFound: The volume '{'vol-00000000000000bad'}' does not exist.
 
     Volumes:
     NAMESPACE   CLAIM   VOLUME    SNAPSHOT   RESULT
@@ -77,21 +106,34 @@ async fn errors_and_what_was_left_out_are_shown() {
             "velero.io/source-cluster-k8s-minor-version": "35"
           },
           "creationTimestamp": "2026-11-21T11:11:37Z",
+          "generation": 7,
           "labels": {
             "velero.io/storage-location": "default"
           },
           "name": "part-failed",
           "namespace": "velero",
+          "resourceVersion": "612",
           "uid": "91fca960-a84e-4ce7-8d69-167f03a19a59"
         },
         "spec": {
+          "csiSnapshotTimeout": "10m0s",
+          "defaultVolumesToFsBackup": false,
+          "excludedClusterScopedResources": [
+            "volumesnapshotcontents.snapshot.storage.k8s.io"
+          ],
+          "excludedNamespaceScopedResources": [
+            "volumesnapshots.snapshot.storage.k8s.io"
+          ],
           "hooks": {},
           "includedNamespaces": [
             "broken"
           ],
+          "itemOperationTimeout": "4h0m0s",
           "metadata": {},
+          "snapshotMoveData": false,
           "storageLocation": "default",
           "ttl": "720h0m0s",
+          "volumeGroupSnapshotLabelKey": "velero.io/volume-group",
           "volumeSnapshotLocations": [
             "default"
           ]
@@ -113,19 +155,19 @@ async fn errors_and_what_was_left_out_are_shown() {
       },
       "volumes": [
         {
-          "pvcName": "gone",
-          "pvcNamespace": "broken",
-          "pvName": "pv-gone",
-          "snapshotDataMoved": false,
           "preserveLocalSnapshot": false,
-          "skipped": true,
-          "skippedReason": "podvolume: opted out due to annotation in pod user;",
           "pvInfo": {
-            "reclaimPolicy": "Retain",
             "labels": {
               "topology.kubernetes.io/zone": "us-east-1a"
-            }
-          }
+            },
+            "reclaimPolicy": "Retain"
+          },
+          "pvName": "pv-gone",
+          "pvcName": "gone",
+          "pvcNamespace": "broken",
+          "skipped": true,
+          "skippedReason": "podvolume: opted out due to annotation in pod user;",
+          "snapshotDataMoved": false
         }
       ],
       "results": {
@@ -211,16 +253,30 @@ async fn a_damaged_file_is_named_and_the_rest_is_still_told() {
     Name:         shop-full
     Location:     file:///HOME/location
     Phase:        Completed
-    Labels:       team=web, velero.io/storage-location=default
+    Labels:       team=web,velero.io/storage-location=default
     Started:      2026-11-21T11:08:06Z
     Completed:    2026-11-21T11:08:06Z
     Expires:      2026-12-21T11:08:06Z
     Objects:      72
     Snapshots:    3 of 3 completed
-    Namespaces:   shop
-    Resources:    *
     Kubernetes:   v0.0.0-master+$Format:%H$
     Format:       1.1.0
+
+    Filters:
+      Namespaces:                 shop
+      Resources:                  *
+      Cluster-scoped left out:    volumesnapshotcontents.snapshot.storage.k8s.io
+      Namespace-scoped left out:  volumesnapshots.snapshot.storage.k8s.io
+
+    Settings:
+      Storage location:        default
+      Snapshot locations:      default
+      Snapshot move data:      false
+      File-system backups:     false
+      Volume group label:      velero.io/volume-group
+      TTL:                     720h0m0s
+      CSI snapshot timeout:    10m0s
+      Item operation timeout:  4h0m0s
 
     Damaged:
       "backups/shop-full/shop-full-volumeinfo.json.gz" cannot be read: unexpected end of file

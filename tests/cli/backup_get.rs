@@ -44,17 +44,17 @@ async fn every_directory_is_listed_by_name_whatever_it_holds() {
     assert_snapshot!(site.run("backup get").await, @r"
     exit code: 0
     --- stdout
-    NAME              STATUS            ERRORS   WARNINGS   ITEMS    CREATED   EXPIRES
-    No_Name           Failed            <none>   <none>     <none>   <none>    <none>
-    crashed           Incomplete        <none>   <none>     <none>   9h        <none>
-    crashed-at-once   Incomplete        <none>   <none>     <none>   <none>    <none>
-    damaged           Failed            <none>   <none>     <none>   <none>    <none>
-    leaving           Deleting          <none>   <none>     <none>   <none>    <none>
-    no-backup         Failed            <none>   <none>     <none>   <none>    <none>
-    only-an-archive   Incomplete        <none>   <none>     <none>   <none>    <none>
-    part-failed       PartiallyFailed   1        0          9        3d4h      30d
-    renamed           Failed            <none>   <none>     <none>   <none>    <none>
-    shop-full         Completed         0        0          72       3d4h      30d
+    NAME              STATUS            ERRORS   WARNINGS   ITEMS    CREATED   EXPIRES   SELECTOR
+    No_Name           Failed            <none>   <none>     <none>   <none>    <none>    <none>
+    crashed           Incomplete        <none>   <none>     <none>   9h        <none>    <none>
+    crashed-at-once   Incomplete        <none>   <none>     <none>   <none>    <none>    <none>
+    damaged           Failed            <none>   <none>     <none>   <none>    <none>    <none>
+    leaving           Deleting          <none>   <none>     <none>   <none>    <none>    <none>
+    no-backup         Failed            <none>   <none>     <none>   <none>    <none>    <none>
+    only-an-archive   Incomplete        <none>   <none>     <none>   <none>    <none>    <none>
+    part-failed       PartiallyFailed   1        0          9        3d4h      30d       <none>
+    renamed           Failed            <none>   <none>     <none>   <none>    <none>    <none>
+    shop-full         Completed         0        0          72       3d4h      30d       <none>
     ");
 }
 
@@ -62,7 +62,7 @@ const NO_BACKUP: &str =
     "{\"apiVersion\": \"velero.io/v1\", \"kind\": \"Restore\", \"metadata\": {\"name\": \"x\"}}";
 
 #[tokio::test]
-async fn for_programs_it_is_a_list_even_of_one() {
+async fn for_programs_one_that_is_named_is_an_object_and_all_else_is_a_list() {
     let site = Site::new();
     site.add_velero_backup("part-failed");
     site.add_attempt("crashed", "2026-03-01T02:00:00Z");
@@ -71,18 +71,14 @@ async fn for_programs_it_is_a_list_even_of_one() {
     exit code: 0
     --- stdout
     {
-      "items": [
-        {
-          "metadata": {
-            "name": "crashed",
-            "uid": "3c1b6f0e-0000-4000-8000-000000000001"
-          },
-          "status": {
-            "phase": "Incomplete",
-            "startTimestamp": "2026-03-01T02:00:00Z"
-          }
-        }
-      ]
+      "metadata": {
+        "name": "crashed",
+        "uid": "3c1b6f0e-0000-4000-8000-000000000001"
+      },
+      "status": {
+        "phase": "Incomplete",
+        "startTimestamp": "2026-03-01T02:00:00Z"
+      }
     }
     "#);
     assert_snapshot!(site.run("backups list damaged part-failed part-failed -o yaml").await, @r#"
@@ -92,7 +88,7 @@ async fn for_programs_it_is_a_list_even_of_one() {
     - metadata:
         name: damaged
       status:
-        failureReason: invalid length 0, expected struct Backup with 5 elements at line 1 column 2
+        failureReason: "invalid type: sequence, expected an object at line 1 column 0"
         phase: Failed
     - apiVersion: velero.io/v1
       kind: Backup
@@ -103,18 +99,81 @@ async fn for_programs_it_is_a_list_even_of_one() {
           velero.io/source-cluster-k8s-major-version: "1"
           velero.io/source-cluster-k8s-minor-version: "35"
         creationTimestamp: "2026-11-21T11:11:37Z"
+        generation: 7
         labels:
           velero.io/storage-location: default
+        managedFields:
+        - apiVersion: velero.io/v1
+          fieldsType: FieldsV1
+          fieldsV1:
+            "f:spec":
+              ".": {}
+              "f:hooks": {}
+              "f:includedNamespaces": {}
+              "f:metadata": {}
+            "f:status": {}
+          manager: velero
+          operation: Update
+          time: "2026-11-21T11:11:37Z"
+        - apiVersion: velero.io/v1
+          fieldsType: FieldsV1
+          fieldsV1:
+            "f:metadata":
+              "f:annotations":
+                ".": {}
+                "f:velero.io/resource-timeout": {}
+                "f:velero.io/source-cluster-k8s-gitversion": {}
+                "f:velero.io/source-cluster-k8s-major-version": {}
+                "f:velero.io/source-cluster-k8s-minor-version": {}
+              "f:labels":
+                ".": {}
+                "f:velero.io/storage-location": {}
+            "f:spec":
+              "f:csiSnapshotTimeout": {}
+              "f:defaultVolumesToFsBackup": {}
+              "f:excludedClusterScopedResources": {}
+              "f:excludedNamespaceScopedResources": {}
+              "f:itemOperationTimeout": {}
+              "f:snapshotMoveData": {}
+              "f:storageLocation": {}
+              "f:ttl": {}
+              "f:volumeGroupSnapshotLabelKey": {}
+              "f:volumeSnapshotLocations": {}
+            "f:status":
+              "f:errors": {}
+              "f:expiration": {}
+              "f:formatVersion": {}
+              "f:hookStatus": {}
+              "f:phase": {}
+              "f:progress":
+                ".": {}
+                "f:itemsBackedUp": {}
+                "f:totalItems": {}
+              "f:startTimestamp": {}
+              "f:version": {}
+          manager: velero-server
+          operation: Update
+          time: "2026-11-21T11:11:38Z"
         name: part-failed
         namespace: velero
+        resourceVersion: "612"
         uid: 91fca960-a84e-4ce7-8d69-167f03a19a59
       spec:
+        csiSnapshotTimeout: 10m0s
+        defaultVolumesToFsBackup: false
+        excludedClusterScopedResources:
+        - volumesnapshotcontents.snapshot.storage.k8s.io
+        excludedNamespaceScopedResources:
+        - volumesnapshots.snapshot.storage.k8s.io
         hooks: {}
         includedNamespaces:
         - broken
+        itemOperationTimeout: 4h0m0s
         metadata: {}
+        snapshotMoveData: false
         storageLocation: default
         ttl: 720h0m0s
+        volumeGroupSnapshotLabelKey: velero.io/volume-group
         volumeSnapshotLocations:
         - default
       status:
@@ -145,8 +204,8 @@ async fn one_that_has_expired_says_so() {
     assert_snapshot!(site.run("backup get shop-full").await, @r"
     exit code: 0
     --- stdout
-    NAME        STATUS      ERRORS   WARNINGS   ITEMS   CREATED   EXPIRES
-    shop-full   Completed   0        0          72      3d4h      expired
+    NAME        STATUS      ERRORS   WARNINGS   ITEMS   CREATED   EXPIRES   SELECTOR
+    shop-full   Completed   0        0          72      3d4h      expired   <none>
     ");
 }
 

@@ -35,7 +35,7 @@ async fn the_whole_is_told_with_every_global_option_and_exit_code() {
       restore     Bring backups back, and look at what was brought back [alias: restores]
       location    Name and check places for backups [aliases: locations, backup-location]
       version     Print the version
-      completion  Print a script that completes commands and flags in your shell
+      completion  Print a script that completes what you type in your shell
       help        Print this message or the help of the given subcommand(s)
 
     Options:
@@ -86,6 +86,8 @@ async fn the_whole_is_told_with_every_global_option_and_exit_code() {
       bowline backup create nightly
       bowline restore create --from-backup nightly --kubecontext west
 
+    The verb may come first, too: bowline get backups
+
     Exit codes:
       0    done
       1    failed
@@ -109,7 +111,10 @@ async fn groups_list_their_commands() {
       create    Make a backup
       finish    Finish a backup that was interrupted while its snapshots were awaited
       get       List backups [alias: list]
-      describe  Show all that is known of a backup
+      describe  Show all that is known of backups
+      logs      Print the log of a backup, also while it runs
+      verify    See whether backups can be restored
+      download  Download the archive of a backup
       delete    Delete backups, and the snapshots of their volumes
       help      Print this message or the help of the given subcommand(s)
 
@@ -131,7 +136,8 @@ async fn groups_list_their_commands() {
     Commands:
       create    Bring a backup back
       get       List restores [alias: list]
-      describe  Show all that is known of a restore
+      describe  Show all that is known of restores
+      logs      Print the log of a restore, also while it runs
       delete    Delete the records of restores
       help      Print this message or the help of the given subcommand(s)
 
@@ -167,12 +173,23 @@ async fn backup_commands_explain_themselves() {
 
               [possible values: true, false]
 
+          --resource-policies-configmap <[NAMESPACE/]NAME>
+              Velero's resource policies, which decide about volumes: the `ConfigMap` that holds them (a
+              bare NAME: in namespace velero). Actions are skip, snapshot and reattach; the first policy
+              whose conditions hold decides, before annotations and --snapshot-volumes
+
+          --resource-policies-file <FILE>
+              The same policies in a file
+
           --volume-snapshot-locations <NAME>
               The name of the volume snapshot location that a Velero which restores this backup knows;
               the first of several counts (default: default)
 
           --labels <KEY=VALUE>
-              Labels of the backup
+              Labels to find it by
+
+          --annotations <KEY=VALUE>
+              Annotations, which hold any text
 
           --ttl <DURATION>
               How long it is kept, such as 720h; a Velero on the same bucket deletes it then (default:
@@ -219,6 +236,28 @@ async fn backup_commands_explain_themselves() {
       -l, --selector <SELECTOR>
               Take only objects with these labels, such as `app=web,tier!=cache`
 
+          --or-selector <SELECTORS>
+              Take objects that any of these selectors selects, such as `app=web or tier=cache`; may be
+              given several times
+
+          --include-cluster-scoped-resources <RESOURCES>
+              Cluster-scoped resources to take (default: all of them if nothing is filtered, else those
+              that the others need)
+
+          --exclude-cluster-scoped-resources <RESOURCES>
+              Cluster-scoped resources to leave out, even where others need them, `*` for all; of the
+              rest only those that others need are taken then
+
+          --include-namespace-scoped-resources <RESOURCES>
+              Namespaced resources to take (default: all)
+
+          --exclude-namespace-scoped-resources <RESOURCES>
+              Namespaced resources to leave out; `*` for all
+
+          --ordered-resources <KIND=NAMES;...>
+              Objects to take before the others of their kind, in this order, such as
+              `pods=shop/db-0,shop/db-1;persistentvolumes=pv-1`
+
     (global options)
 
     Examples:
@@ -231,15 +270,25 @@ async fn backup_commands_explain_themselves() {
     assert_snapshot!(help("backup get --help").await, @r"
     List backups
 
-    Incomplete are those that run still, or were interrupted; they cannot be restored.
+    Incomplete are those that run still, or were interrupted; they cannot be restored. For programs, the
+    backup that is asked for by its name is one object; all else is a list.
 
-    Usage: bowline backup get [OPTIONS] [NAMES]...
+    Usage: bowline backup get [OPTIONS] [NAME]...
 
     Arguments:
-      [NAMES]...
-              Only these backups
+      [NAME]...
+              Only those of these names (default: all)
 
     Options:
+      -l, --selector <SELECTOR>
+              Only those with these labels, such as `team=web,tier!=cache`
+
+      -L, --label-columns <KEY>
+              Labels that get a column each
+
+          --show-labels
+              Show all labels in a last column
+
       -o, --output <FORMAT>
               Print data in this form
 
@@ -257,18 +306,28 @@ async fn backup_commands_explain_themselves() {
 
     Examples:
       bowline backup get
+      bowline backup get -l team=web -L team
       bowline backup get nightly -o json
     ");
     assert_snapshot!(help("backup describe --help").await, @r"
-    Show all that is known of a backup
+    Show all that is known of backups
 
-    Usage: bowline backup describe [OPTIONS] <NAME>
+    Without a name, of all of them. For programs, the backup that is asked for by its name is one
+    object; all else is a list.
+
+    Usage: bowline backup describe [OPTIONS] [NAME]...
 
     Arguments:
-      <NAME>
-              The backup's name
+      [NAME]...
+              Only those of these names (default: all)
 
     Options:
+      -l, --selector <SELECTOR>
+              Only those with these labels, such as `team=web,tier!=cache`
+
+          --details
+              Show the objects by name, how each volume is kept, and the digests of the files, too
+
       -o, --output <FORMAT>
               Print data in this form
 
@@ -286,7 +345,8 @@ async fn backup_commands_explain_themselves() {
 
     Examples:
       bowline backup describe nightly
-      bowline backup describe nightly -o yaml
+      bowline backup describe nightly --details
+      bowline backup describe -l team=web -o yaml
     ");
 }
 
@@ -321,8 +381,12 @@ async fn the_others_explain_themselves() {
     Example:
       bowline version -o json
     ");
-    assert_snapshot!(help("completion --help").await, @r"
-    Print a script that completes commands and flags in your shell
+    assert_snapshot!(help("completion --help").await, @r#"
+    Print a script that completes what you type in your shell
+
+    In bash, fish and zsh commands and flags are completed, and the names of backups, restores,
+    locations, contexts and resources. They are looked up as you type, for two seconds at most; the
+    script itself needs no update when bowline gets one. In the other shells commands and flags are.
 
     Usage: bowline completion [OPTIONS] <SHELL>
 
@@ -338,7 +402,9 @@ async fn the_others_explain_themselves() {
 
     (global options)
 
-    Example:
+    Examples:
       source <(bowline completion bash)
-    ");
+      bowline completion zsh > "${fpath[1]}/_bowline"
+      bowline completion fish > ~/.config/fish/completions/bowline.fish
+    "#);
 }

@@ -13,13 +13,19 @@ async fn commands_that_delete_say_what_stays() {
     as long as a file is retained nothing is touched. A deletion that is interrupted is finished when
     the same command is run again. Do not delete a backup that is still being made.
 
-    Usage: bowline backup delete [OPTIONS] <NAMES>...
+    Usage: bowline backup delete [OPTIONS] <NAME|--selector <SELECTOR>|--all>
 
     Arguments:
-      <NAMES>...
-              The backups' names
+      [NAME]...
+              Those of these names
 
     Options:
+      -l, --selector <SELECTOR>
+              Those with these labels, such as `team=web,tier!=cache`
+
+          --all
+              All of them, unfinished ones too
+
           --ignore-missing-snapshots
               Delete them even if none of their snapshots can be seen from here
 
@@ -47,6 +53,7 @@ async fn commands_that_delete_say_what_stays() {
     Examples:
       bowline backup delete nightly
       bowline backup delete nightly-1 nightly-2 --confirm -o json
+      bowline backup delete -l team=web
     ");
     assert_snapshot!(help("restore delete --help").await, @r"
     Delete the records of restores
@@ -54,13 +61,19 @@ async fn commands_that_delete_say_what_stays() {
     What was restored stays: objects, volumes and all. An interrupted restore cannot go on without its
     record.
 
-    Usage: bowline restore delete [OPTIONS] <NAMES>...
+    Usage: bowline restore delete [OPTIONS] <NAME|--selector <SELECTOR>|--all>
 
     Arguments:
-      <NAMES>...
-              The restores' names
+      [NAME]...
+              Those of these names
 
     Options:
+      -l, --selector <SELECTOR>
+              Those with these labels, such as `team=web,tier!=cache`
+
+          --all
+              All of them, unfinished ones too
+
           --confirm
               Do not ask
 
@@ -82,5 +95,6 @@ async fn commands_that_delete_say_what_stays() {
     Examples:
       bowline restore delete nightly-20260301020000
       bowline restore delete one two --confirm
+      bowline restore delete --all --confirm
     ");
 }

@@ -23,6 +23,12 @@ async fn restore_commands_explain_themselves() {
           --from-backup <BACKUP>
               The backup to restore
 
+          --labels <KEY=VALUE>
+              Labels to find it by
+
+          --annotations <KEY=VALUE>
+              Annotations, which hold any text
+
           --namespace-mappings <FROM:TO>
               Namespaces that come back under another name
 
@@ -37,6 +43,12 @@ async fn restore_commands_explain_themselves() {
 
           --allow-empty-volumes
               Restore a claim without a usable snapshot as an EMPTY one, instead of refusing it
+
+          --preserve-nodeports[=<BOOL>]
+              Keep the node ports of services, those that the old cluster chose, too (default: only
+              those that somebody chose)
+
+              [possible values: true, false]
 
           --cluster-name <NAME>
               The name that AWS knows the cluster by, for the tags that let its EBS driver manage the
@@ -93,6 +105,17 @@ async fn restore_commands_explain_themselves() {
       -l, --selector <SELECTOR>
               Take only objects with these labels, such as `app=web,tier!=cache`
 
+          --or-selector <SELECTORS>
+              Take objects that any of these selectors selects, such as `app=web or tier=cache`; may be
+              given several times
+
+          --status-include-resources <RESOURCES>
+              Resources whose recorded status comes back, too; built-in ones only where they are named,
+              no `*` means them (default: none)
+
+          --status-exclude-resources <RESOURCES>
+              Of those, resources whose status does not; without effect alone
+
     (global options)
 
     Examples:
@@ -108,15 +131,25 @@ async fn restore_commands_explain_themselves() {
     List restores
 
     Incomplete are those that run still, or were interrupted; these go on when they are created again.
-    The records of restores whose location took none are kept by this machine ("local").
+    The records of restores whose location took none are kept by this machine ("local"). Of the restores
+    that Velero made only results are in the location, and not how they ended.
 
-    Usage: bowline restore get [OPTIONS] [NAMES]...
+    Usage: bowline restore get [OPTIONS] [NAME]...
 
     Arguments:
-      [NAMES]...
-              Only these restores
+      [NAME]...
+              Only those of these names (default: all)
 
     Options:
+      -l, --selector <SELECTOR>
+              Only those with these labels, such as `team=web,tier!=cache`
+
+      -L, --label-columns <KEY>
+              Labels that get a column each
+
+          --show-labels
+              Show all labels in a last column
+
       -o, --output <FORMAT>
               Print data in this form
 
@@ -134,18 +167,29 @@ async fn restore_commands_explain_themselves() {
 
     Examples:
       bowline restore get
-      bowline restore get -o json
+      bowline restore get -l team=web -L team
+      bowline restore get nightly-20260301020000 -o json
     "#);
     assert_snapshot!(help("restore describe --help").await, @r"
-    Show all that is known of a restore
+    Show all that is known of restores
 
-    Usage: bowline restore describe [OPTIONS] <NAME>
+    Without a name, of all of them. For programs, the restore that is asked for by its name is one
+    object; all else is a list. Of a restore that Velero made its results and outcomes are told: what it
+    was asked, and how it ended, is known only in that Velero's cluster.
+
+    Usage: bowline restore describe [OPTIONS] [NAME]...
 
     Arguments:
-      <NAME>
-              The restore's name
+      [NAME]...
+              Only those of these names (default: all)
 
     Options:
+      -l, --selector <SELECTOR>
+              Only those with these labels, such as `team=web,tier!=cache`
+
+          --details
+              Show the outcome of every object, too
+
       -o, --output <FORMAT>
               Print data in this form
 
@@ -163,6 +207,6 @@ async fn restore_commands_explain_themselves() {
 
     Examples:
       bowline restore describe nightly-20260301020000
-      bowline restore describe nightly-20260301020000 -o json
+      bowline restore describe nightly-20260301020000 --details -o json
     ");
 }

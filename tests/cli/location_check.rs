@@ -74,7 +74,8 @@ async fn what_is_odd_is_a_warning() {
     "message": "at its root there is other: a Velero would find the location Unavailable",
     "hint": "choose a prefix of its own for backups, such as s3://bucket/backups"
     }
-    ]
+    ],
+    "hint": null
     }
     "#);
 }
@@ -101,6 +102,9 @@ async fn a_place_that_cannot_be_used_is_told_step_by_step() {
     upload in parts  skipped  [TIME]  "write" has to work first
     list  skipped  [TIME]  "write" has to work first
     delete  skipped  [TIME]  "write" has to work first
+
+    Hint:
+    check the URL; for a bucket also region and endpoint (region=, endpoint= in the URL) and credentials (profile= in the URL, AWS_PROFILE), which must be allowed to list it
     "#);
     assert_snapshot!(check(&site, "location check nowhere").await, @r#"
     exit code: 4
@@ -114,4 +118,18 @@ async fn a_place_that_cannot_be_used_is_told_step_by_step() {
     error: "/var" is a path, not a URL
     hint: write file:///var
     "#);
+}
+
+#[tokio::test]
+async fn a_directory_that_is_mistyped_is_not_made() {
+    let site = Site::new();
+    let mistyped = site.bowline.home().join("locatoin");
+    let line = format!("location check file://{}", mistyped.display());
+    assert_snapshot!(check(&site, &line).await, @r#"
+    exit code: 5
+    --- stderr
+    error: directory "/HOME/locatoin" does not exist
+    hint: is it the one you meant? the first backup, or mkdir -p, makes it
+    "#);
+    assert!(!mistyped.exists());
 }

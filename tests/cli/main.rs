@@ -4,13 +4,19 @@
 #![expect(clippy::unwrap_used, reason = "test code")]
 #![expect(clippy::too_many_lines, reason = "most lines are what is expected")]
 
+mod api_server;
 mod backup_create;
 mod backup_delete;
 mod backup_describe;
+mod backup_download;
 mod backup_finish;
 mod backup_get;
+mod backup_logs;
+mod backup_verify;
 mod cluster;
 mod completion;
+mod details;
+mod filters;
 mod help;
 mod help_delete;
 mod help_location;
@@ -23,6 +29,12 @@ mod pipes;
 mod restore_create;
 mod restore_describe;
 mod restore_get;
+mod restore_logs;
+mod restore_phases;
+mod selection;
 mod site;
 mod usage;
+mod velero;
+mod verbs;
 mod version;
+mod volume_policies;

@@ -14,8 +14,18 @@ async fn a_restore_is_described_with_its_errors_and_its_volumes() {
     Name:         copy
     Backup:       nightly
     Phase:        PartiallyFailed
-    Namespace:    shop as shop-copy
     Completed:    2026-03-01T02:05:00Z
+    UID:          51c2b244-0000-4000-8000-000000000003
+    Cluster UID:  7a0f6a52-0000-4000-8000-000000000002
+    Written by:   bowline 0.1.0
+
+    Filters:
+      Namespaces:  *
+      Resources:   *
+
+    Settings:
+      Namespace mappings:   shop=shop-copy
+      Allow empty volumes:  false
 
     Errors:
       persistentvolumeclaims/shop-copy/data-1: snapshot local-2 does not exist
@@ -38,9 +48,19 @@ async fn an_interrupted_one_says_how_it_goes_on() {
     Name:         copy
     Backup:       nightly
     Phase:        Incomplete
-    Namespace:    shop as shop-copy
+    UID:          51c2b244-0000-4000-8000-000000000003
+    Cluster UID:  7a0f6a52-0000-4000-8000-000000000002
+    Written by:   bowline 0.1.0
     Records:      on this machine, since the location took none
     To go on:     run bowline restore create copy --from-backup nightly, with the same flags as before
+
+    Filters:
+      Namespaces:  *
+      Resources:   *
+
+    Settings:
+      Namespace mappings:   shop=shop-copy
+      Allow empty volumes:  false
     ");
 }
 

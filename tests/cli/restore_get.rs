@@ -1,8 +1,16 @@
 //! `bowline restore get`.
 
 use insta::assert_snapshot;
+use serde_json::{Value, json};
 
-use crate::site::{Site, partly_failed};
+use crate::site::{Site, from_now, partly_failed};
+
+/// The result of a restore that ended 3 days ago.
+fn recent(name: &str) -> Value {
+    let mut result = partly_failed(name);
+    result["completionTimestamp"] = json!(from_now(-3 * 24));
+    result
+}
 
 #[tokio::test]
 async fn a_location_without_restores_is_named() {
@@ -22,22 +30,22 @@ async fn a_location_without_restores_is_named() {
 #[tokio::test]
 async fn restores_are_listed_by_name_and_those_that_this_machine_recorded_among_them() {
     let site = Site::new();
-    site.add_restore("b-done", Some(&partly_failed("b-done")));
+    site.add_restore("b-done", Some(&recent("b-done")));
     site.add_restore("c-interrupted", None);
-    site.add_local_restore("a-local", Some(&partly_failed("a-local")));
+    site.add_local_restore("a-local", Some(&recent("a-local")));
     assert_snapshot!(site.run("restore get").await, @r"
     exit code: 0
     --- stdout
-    NAME            BACKUP    STATUS            ERRORS   WARNINGS   STARTED   RECORDS
-    a-local         nightly   PartiallyFailed   1        0          3d4h      local
-    b-done          nightly   PartiallyFailed   1        0          3d4h      location
-    c-interrupted   nightly   Incomplete        <none>   <none>     3d4h      location
+    NAME            BACKUP    STATUS            ERRORS   WARNINGS   STARTED   COMPLETED   SELECTOR   RECORDS
+    a-local         nightly   PartiallyFailed   1        0          3d4h      3d          <none>     local
+    b-done          nightly   PartiallyFailed   1        0          3d4h      3d          <none>     location
+    c-interrupted   nightly   Incomplete        <none>   <none>     3d4h      <none>      <none>     location
     ");
     assert_snapshot!(site.run("restores list c-interrupted").await, @r"
     exit code: 0
     --- stdout
-    NAME            BACKUP    STATUS       ERRORS   WARNINGS   STARTED   RECORDS
-    c-interrupted   nightly   Incomplete   <none>   <none>     3d4h      location
+    NAME            BACKUP    STATUS       ERRORS   WARNINGS   STARTED   COMPLETED   SELECTOR   RECORDS
+    c-interrupted   nightly   Incomplete   <none>   <none>     3d4h      <none>      <none>     location
     ");
 }
 
@@ -46,10 +54,12 @@ async fn for_programs_each_says_who_keeps_its_records() {
     let site = Site::new();
     site.add_local_restore("lost", None);
     let output = site.bowline.run(&["restore", "get", "lost", "-o", "json"]).await.unwrap();
-    let items = output.json()["items"].clone();
-    assert_eq!(items[0]["local"], true);
-    assert_eq!(items[0]["record"]["spec"]["backupName"], "nightly");
-    assert_eq!(items[0]["result"], serde_json::Value::Null);
+    let one = output.json();
+    assert_eq!((&one["name"], &one["local"]), (&"lost".into(), &true.into()));
+    assert_eq!(one["record"]["spec"]["backupName"], "nightly");
+    assert_eq!(one["result"], Value::Null);
+    let output = site.bowline.run(&["restore", "get", "-o", "json"]).await.unwrap();
+    assert_eq!(output.json()["items"][0], one);
 }
 
 #[tokio::test]

@@ -1,9 +1,13 @@
 //! A sandboxed machine with a location, and what its commands print.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use bowline::engine::store::Digest;
 use bowline_testkit::{Bowline, Output};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -66,6 +70,35 @@ impl Site {
             let below = format!("backups/{name}/{}", entry.file_name().display());
             self.write(&below, fs::read(entry.path()).unwrap());
         }
+    }
+
+    /// Makes a backup of Velero's look like one of ours: its document vouches for all its files.
+    pub(crate) fn vouch_for(&self, name: &str) {
+        let directory = self.path(&format!("backups/{name}"));
+        let document = directory.join("velero-backup.json");
+        let mut files = serde_json::Map::new();
+        for entry in fs::read_dir(&directory).unwrap().map(Result::unwrap) {
+            if entry.path() != document {
+                let digest = Digest::of(&fs::read(entry.path()).unwrap());
+                files.insert(entry.file_name().display().to_string(), json!(digest));
+            }
+        }
+        let archive = files[&format!("{name}.tar.gz")]["sha256"].clone();
+        let digests = json!({"files": files}).to_string();
+        let mut backup: Value = serde_json::from_slice(&fs::read(&document).unwrap()).unwrap();
+        let annotations = &mut backup["metadata"]["annotations"];
+        annotations["bowline.io/version"] = json!("0.1.0");
+        annotations["bowline.io/archive-sha256"] = archive;
+        annotations["bowline.io/digests-sha256"] = json!(Digest::of(digests.as_bytes()).sha256);
+        write(&directory.join("bowline-digests.json"), digests);
+        write(&document, backup.to_string());
+    }
+
+    /// Changes one byte of a file of the location.
+    pub(crate) fn flip(&self, below: &str, at: usize) {
+        let mut content = fs::read(self.path(below)).unwrap();
+        content[at] ^= 1;
+        self.write(below, content);
     }
 
     /// Moves a backup's times, so that it began 3 days and 4 hours ago and expires in 30 days.
@@ -162,6 +195,18 @@ pub(crate) fn from_now(hours: i64) -> String {
     let minutes = hours * 60 + 30 * hours.signum();
     let time = Timestamp::now() + SignedDuration::from_mins(minutes);
     Timestamp::from_second(time.as_second()).unwrap().to_string()
+}
+
+/// A document as the files beside an archive have it.
+pub(crate) fn packed(document: &Value) -> Vec<u8> {
+    gz(&document.to_string())
+}
+
+/// Text as a location keeps it.
+pub(crate) fn gz(text: &str) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(text.as_bytes()).unwrap();
+    packed.finish().unwrap()
 }
 
 fn write(path: &Path, content: impl AsRef<[u8]>) {

@@ -50,29 +50,23 @@ async fn a_slip_of_the_keyboard_is_answered_with_what_was_meant() {
 #[tokio::test]
 async fn an_unknown_word_is_answered_with_where_to_read_on() {
     let site = Site::new();
-    assert_snapshot!(site.run("schedule get").await, @r"
+    assert_snapshot!(site.run("frobnicate get").await, @r"
     exit code: 2
     --- stderr
-    error: unrecognized subcommand 'schedule'
+    error: unrecognized subcommand 'frobnicate'
     hint: see bowline --help
     ");
-    assert_snapshot!(site.run("backup create x --wait").await, @r"
-    exit code: 2
-    --- stderr
-    error: unexpected argument '--wait' found
-    hint: see bowline backup create --help
-    ");
-    assert_snapshot!(site.run("backup describe").await, @r"
+    assert_snapshot!(site.run("backup finish").await, @r"
     exit code: 2
     --- stderr
     error: the following required arguments were not provided: <NAME>
-    hint: see bowline backup describe --help
+    hint: see bowline backup finish --help
     ");
-    assert_snapshot!(site.run("backup describe a b").await, @r"
+    assert_snapshot!(site.run("backup finish a b").await, @r"
     exit code: 2
     --- stderr
     error: unexpected argument 'b' found
-    hint: see bowline backup describe --help
+    hint: see bowline backup finish --help
     ");
     assert_snapshot!(site.run("backup get --quiet=1").await, @r"
     exit code: 2

@@ -20,13 +20,14 @@ pub(crate) fn names(directory: &Path) -> BTreeSet<String> {
 #[track_caller]
 pub(crate) fn only_whole_things_are_in(location: &Path) {
     only_whole_backups_are_in(location);
+    assert_eq!(names(&location.join("metadata/bowline/logs/restores")), BTreeSet::new());
     for restore in names(&location.join("restores")) {
         let directory = location.join("restores").join(&restore);
         assert_eq!(names(&directory), named(&layout::RESTORE, &restore));
     }
 }
 
-/// The same where restores may have been interrupted.
+/// The same where restores may have been interrupted, which leaves the logs that they had written.
 #[track_caller]
 pub(crate) fn only_whole_backups_are_in(location: &Path) {
     let mut snapshots = BTreeSet::new();
@@ -38,7 +39,8 @@ pub(crate) fn only_whole_backups_are_in(location: &Path) {
     let ours = location.join("metadata/bowline");
     assert_eq!(names(&ours.join("volumes")), snapshots);
     assert_eq!(names(&ours.join(".uploads")), BTreeSet::new());
-    let known = BTreeSet::from([".uploads", "volumes"].map(str::to_owned));
+    assert_eq!(names(&ours.join("logs/backups")), BTreeSet::new());
+    let known = BTreeSet::from([".uploads", "logs", "volumes"].map(str::to_owned));
     assert!(names(&ours).is_subset(&known), "{:?}", names(&ours));
 }
 

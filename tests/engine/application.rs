@@ -6,6 +6,7 @@ use std::time::Duration;
 use bowline::engine::backup;
 use bowline::engine::model::backup::BackupSpec;
 use bowline::engine::model::restore::RestoreSpec;
+use bowline::engine::model::selector::Selectors;
 use bowline::engine::restore;
 use serde_json::{Value, json};
 
@@ -160,8 +161,10 @@ pub(crate) fn backup() -> backup::Request {
 pub(crate) fn restore(name: &str) -> restore::Request {
     restore::Request {
         name: name.to_owned(),
+        labels: <_>::default(),
+        annotations: <_>::default(),
         spec: RestoreSpec { backup_name: "nightly".to_owned(), ..RestoreSpec::default() },
-        selector: None,
+        selectors: Selectors::default(),
         ready_timeout: Duration::from_mins(5),
     }
 }

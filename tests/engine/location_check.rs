@@ -44,6 +44,30 @@ async fn directories_that_velero_does_not_know_are_a_warning() {
     );
 }
 
+#[tokio::test]
+async fn of_many_such_directories_the_first_are_named() {
+    let world = empty();
+    for number in 10..25 {
+        world.bucket.write(&format!("d{number}/file"), "c".into()).await;
+    }
+    let report = check(&world.backups(), CLOCK).await;
+    let named = "d10, d11, d12, d13, d14, d15, d16, d17, d18, d19 and 5 more";
+    assert_eq!(report.steps[0].detail.as_deref(), Some(&*format!("holds {named}")));
+    assert!(report.warnings[0].message.starts_with(&format!("at its root there is {named}:")));
+}
+
+#[tokio::test]
+async fn what_failed_has_a_hint_and_what_did_not_has_none() {
+    let world = empty();
+    assert_eq!(check(&world.backups(), CLOCK).await.hint, None);
+    let hint = async |script| {
+        let report = check(&world.store(&Faults::new(script)), CLOCK).await;
+        report.hint.unwrap_or_else(|| panic!("{:?}", report.steps))
+    };
+    assert!(hint(Script::CutOffFrom(0)).await.contains("may write there"));
+    assert!(hint(Script::CutOffFrom(1)).await.contains("backups rely on that"));
+}
+
 /// Checks a location of which one call goes wrong, for each call.
 async fn disturb(script: fn(usize) -> Script) -> usize {
     let mut call = 0;

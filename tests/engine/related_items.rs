@@ -49,7 +49,7 @@ async fn no_object_is_in_a_backup_twice_however_many_pages_its_list_has() {
 async fn a_selector_takes_what_it_selects_and_what_that_needs() {
     let world = source();
     let mut request = backup();
-    request.selector = Some("app=db".parse().unwrap());
+    request.selectors = "app=db".parse().unwrap();
     world.back_up(&request).await.unwrap();
     let objects = records::objects(&world).await;
     for needed in

@@ -101,5 +101,5 @@ async fn what_the_store_could_not_do_is_a_warning_once_whoever_finishes() {
     let key = BackupKeys("nightly").results();
     let results: bowline::engine::model::results::BackupResults =
         world.backups().json_gz(&key).await.unwrap();
-    assert_eq!(results.warnings.velero, ["checksums are not compared"]);
+    assert_eq!(results.warnings.velero, [" message: /checksums are not compared"]);
 }

@@ -1,6 +1,7 @@
 //! Volumes of a restore: what they are made from and marked with, and what is done when they fail.
 
 use bowline::engine::report::{Phase, Problem, RestoreReport};
+use bowline::engine::restore::{Error, Verdict};
 use bowline::engine::store::BackupKeys;
 use bowline_api::{Snapshot, SnapshotState};
 use serde_json::{Value, json};
@@ -83,6 +84,57 @@ async fn a_snapshot_that_cannot_be_used_is_its_claims_error_and_says_why() {
         assert!(error.hint.as_deref().unwrap().contains("the claim stays Pending"), "{error:?}");
         assert_eq!((world.cloud.volumes().len(), world.cluster.provisioned()), (1, 0), "{said}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_plan_says_which_snapshot_is_gone_and_the_rest_is_restored() {
+    let world = target(&backed_up().await);
+    let lost = world.cloud.snapshots().remove(0);
+    world.cloud.lose(&lost.id);
+    let process = world.start(Script::Sound);
+    let plan = process.engine.plan_restore(&restore("rescue")).await.unwrap();
+    assert_eq!(process.faults.calls(), [""; 0]);
+    let refused: Vec<_> = plan.items.iter().filter(|it| it.verdict == Verdict::Refuse).collect();
+    let [volume] = refused[..] else { panic!("{refused:?}") };
+    assert_eq!(volume.resource, "persistentvolumes");
+    assert_eq!(volume.reason.as_deref(), Some(&*format!("snapshot {} does not exist", lost.id)));
+    let of_claims = plan.items.iter().filter(|it| it.resource == "persistentvolumeclaims");
+    let waiting =
+        of_claims.filter(|it| it.reason.as_deref().unwrap_or_default().contains("Pending"));
+    let waiting: Vec<_> = waiting.collect();
+    let [claim] = waiting[..] else { panic!("{waiting:?}") };
+    assert_eq!(claim.verdict, Verdict::Create, "nothing empty may be made in its place");
+
+    let report = world.restore(&restore("rescue")).await.unwrap();
+    assert_eq!(report.phase, Phase::PartiallyFailed);
+    let error = error_of(&report, &claim.name);
+    assert!(error.message.contains("does not exist"), "{error:?}");
+    let errors = report.errors.iter().filter(|it| it.message.contains("does not exist"));
+    assert_eq!(errors.count(), 1, "told once: {:?}", report.errors);
+    let live = world.cluster.get(&format!("persistentvolumeclaims/shop/{}", claim.name));
+    assert_eq!(live["status"]["phase"], "Pending");
+    assert_eq!((world.cloud.volumes().len(), world.cluster.provisioned()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_answers_for_no_snapshot_ends_the_restore_before_it_begins() {
+    let world = target(&backed_up().await);
+    world.cloud.be_silent(true);
+    let process = world.start(Script::Sound);
+    let planned = process.engine.plan_restore(&restore("rescue")).await.unwrap_err();
+    let error = process.restore(&restore("rescue")).await.unwrap().unwrap_err();
+    for error in [planned, error] {
+        assert!(matches!(error, Error::Provider { provider: "fake", .. }), "{error:?}");
+    }
+    assert_eq!(process.faults.calls(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_snapshot_is_looked_at_once() {
+    let world = target(&backed_up().await);
+    world.cloud.take_described();
+    world.restore(&restore("rescue")).await.unwrap();
+    assert_eq!(world.cloud.take_described(), ["snap-1", "snap-2"]);
 }
 
 #[tokio::test(start_paused = true)]

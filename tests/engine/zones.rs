@@ -1,5 +1,6 @@
 //! Where volumes are made: in one zone function per restore, decided before anything is changed.
 
+use bowline::engine::context::Granted;
 use bowline::engine::model::zones;
 use bowline::engine::report::Phase;
 use bowline::engine::restore;
@@ -81,6 +82,40 @@ async fn what_was_asked_for_wins_and_is_needed_to_go_on() {
     let report = world.restore(&request).await.unwrap();
     assert_eq!(report.phase, Phase::Completed, "{:?}", report.errors);
     assert_eq!(zones_of(&world), ["zone-c", "zone-b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn volumes_that_are_sent_where_no_node_is_are_a_warning_in_plan_and_run() {
+    let world = target(&backed_up().await);
+    world.cloud.be_in(&["zone-a", "zone-b", "zone-c"]);
+    let mut request = restore("rescue");
+    request.spec.zone_mapping = [("zone-b".to_owned(), "zone-c".to_owned())].into();
+    let plan = world.start(Script::Sound).engine.plan_restore(&request).await.unwrap();
+    assert_eq!(plan.warnings, [], "no node tells its zone");
+
+    add_node(&world, "zone-a");
+    let plan = world.start(Script::Sound).engine.plan_restore(&request).await.unwrap();
+    let [warning] = &plan.warnings[..] else { panic!("{:?}", plan.warnings) };
+    assert_eq!(
+        warning.message,
+        "no node is in zone zone-c, where the volumes of shop/files are made; nodes are in zone-a"
+    );
+    let report = world.restore(&request).await.unwrap();
+    assert_eq!(report.warnings, plan.warnings);
+}
+
+#[tokio::test(start_paused = true)]
+async fn zones_that_are_not_told_for_want_of_a_right_are_told_as_that() {
+    let world = target(&backed_up().await);
+    world.cloud.hide_zones();
+    world.cloud.refuse("fake:CreateVolume");
+    let plan = world.start(Script::Sound).engine.plan_restore(&restore("rescue")).await.unwrap();
+    let missing = plan.rights.iter().filter(|right| right.granted == Granted::No);
+    assert_eq!(missing.map(|right| &*right.action).collect::<Vec<_>>(), ["fake:CreateVolume"]);
+    let told = "volumes of provider \"fake\" cannot be made: the zones was refused: not for you";
+    assert_eq!(plan.warnings.iter().map(|it| &*it.message).collect::<Vec<_>>(), [told]);
+    let error = refusal(&world, None).await;
+    assert!(matches!(error, restore::Error::NotAllowed { .. }), "{error:?}");
 }
 
 /// Restores with this mapping, which must fail before anything was changed anywhere.

@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 use crate::shape::shape;
 
 /// Backups that Velero made: a complete one, and one with a volume that was gone.
-const BACKUPS: [&str; 2] = ["shop-full", "part-failed"];
+pub(crate) const BACKUPS: [&str; 2] = ["shop-full", "part-failed"];
 
 /// A file of one of them; the name may hold `NAME` for the backup's.
-fn file(backup: &str, name: &str) -> Vec<u8> {
+pub(crate) fn file(backup: &str, name: &str) -> Vec<u8> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/format/fixtures/velero");
     let content = fs::read(fixtures.join(backup).join(name.replace("NAME", backup))).unwrap();
     if name.strip_suffix(".gz").is_none() {
@@ -94,43 +94,87 @@ fn lists_are_written_again_as_velero_wrote_them() {
     }
 }
 
-/// What Velero's documents have and ours do not: what its API server and its own server note there.
-const NOT_OURS: [&str; 10] = [
-    "/metadata/generation",
-    "/metadata/managedFields",
-    "/metadata/resourceVersion",
-    "/spec/csiSnapshotTimeout",
-    "/spec/defaultVolumesToFsBackup",
-    "/spec/excludedClusterScopedResources",
-    "/spec/excludedNamespaceScopedResources",
-    "/spec/itemOperationTimeout",
-    "/spec/snapshotMoveData",
-    "/spec/volumeGroupSnapshotLabelKey",
-];
-
 #[test]
-fn the_document_of_a_backup_is_written_again_but_for_what_is_not_ours() {
+fn the_document_of_a_backup_is_written_again_with_all_that_velero_wrote() {
     for backup in BACKUPS {
         let velero: Value = read(backup, "velero-backup.json");
         let document: Backup = read(backup, "velero-backup.json");
         let again = serde_json::to_value(&document).unwrap();
-        let mut expected = shape(&velero);
-        expected.retain(|line| !NOT_OURS.iter().any(|key| line.starts_with(key)));
-        assert_eq!(shape(&again), expected, "{backup}");
-        // The same keys, and the same values under them.
-        let mut merged = velero.clone();
-        merge(&mut merged, &again);
-        assert_eq!(merged, velero, "{backup}");
+        assert_eq!(shape(&again), shape(&velero), "{backup}");
+        assert_eq!(again, velero, "{backup}");
+        assert_eq!(document.metadata.rest["generation"], 7);
+        assert_eq!(document.spec.rest["volumeGroupSnapshotLabelKey"], "velero.io/volume-group");
     }
 }
 
-fn merge(into: &mut Value, from: &Value) {
-    match (into, from) {
-        (Value::Object(into), Value::Object(from)) => {
-            from.iter().for_each(|(key, value)| merge(&mut into[key], value));
-        }
-        (into, from) => *into = from.clone(),
+/// Versions before 1.6 wrote `null` for every list, map and time that was empty.
+#[test]
+fn the_document_of_an_older_version_is_read_with_its_nulls() {
+    let document = json!({"apiVersion": "velero.io/v1", "kind": "Backup",
+        "metadata": {"name": "old", "namespace": "velero", "creationTimestamp": null,
+            "labels": null, "annotations": null},
+        "spec": {"includedNamespaces": null, "excludedNamespaces": null,
+            "includedResources": ["pods"], "excludedResources": null, "labelSelector": null,
+            "snapshotVolumes": null, "ttl": "720h0m0s", "includeClusterResources": null,
+            "hooks": {"resources": null}, "storageLocation": "default",
+            "volumeSnapshotLocations": null},
+        "status": {"version": 1, "expiration": null, "phase": "Completed",
+            "validationErrors": null, "startTimestamp": "2019-08-01T02:00:00Z",
+            "completionTimestamp": null, "volumeSnapshotsAttempted": 0, "errors": 0,
+            "hookStatus": null}});
+    let document: Backup = serde_json::from_value(document).unwrap();
+    assert_eq!((document.phase(), document.flaw()), (Phase::Completed, None));
+    assert_eq!(document.spec.included_resources, ["pods"]);
+    assert!(document.spec.included_namespaces.is_empty() && document.metadata.labels.is_empty());
+    assert_eq!(document.status.format_version, "");
+    for absent in ["spec", "status"] {
+        let mut document = json!({"apiVersion": "velero.io/v1", "kind": "Backup",
+            "metadata": {"name": "old"}});
+        document[absent] = json!(null);
+        let document: Backup = serde_json::from_value(document).unwrap();
+        assert_eq!(document.phase(), Phase::New);
     }
+}
+
+#[test]
+fn a_phase_of_an_older_version_is_read_as_what_it_is_called_now() {
+    for (old, phase) in [
+        ("Uploading", Phase::WaitingForPluginOperations),
+        ("UploadingPartialFailure", Phase::WaitingForPluginOperationsPartiallyFailed),
+    ] {
+        assert_eq!(serde_json::from_value::<Phase>(json!(old)).unwrap(), phase, "{old:?}");
+    }
+    assert!(serde_json::from_value::<Phase>(json!("Succeeded")).is_err(), "unknown is an error");
+}
+
+#[test]
+fn what_is_known_of_a_volume_is_read_whatever_the_case_of_its_keys() {
+    for (phase, iops) in [("Phase", json!("100")), ("phase", json!(100))] {
+        let mut native = json!({"snapshotHandle": "snap-1", "iops": iops});
+        native[phase] = json!("Failed");
+        let info = json!({"pvName": "pv", "nativeSnapshotInfo": native});
+        let info: VolumeInfo = serde_json::from_value(info).unwrap();
+        let native = info.native_snapshot_info.unwrap();
+        assert_eq!((native.iops.as_str(), native.phase), ("100", Some(SnapshotPhase::Failed)));
+    }
+    let spec = json!({"persistentVolumeName": "pv", "providerVolumeId": "vol-1", "volumeAz": "a",
+        "volumeIops": 100});
+    let status = json!({"providerSnapshotId": "snap-1", "phase": "Completed"});
+    let record: NativeSnapshot =
+        serde_json::from_value(json!({"spec": spec, "status": status})).unwrap();
+    assert_eq!(record.spec.provider_volume_id, "vol-1");
+    assert_eq!((record.spec.volume_az.as_deref(), record.spec.volume_iops), (Some("a"), Some(100)));
+    assert_eq!(record.status.provider_snapshot_id.as_deref(), Some("snap-1"));
+}
+
+#[test]
+fn what_velero_tells_of_other_methods_is_written_again() {
+    let info = json!([{"pvName": "pv", "backupMethod": "CSISnapshot", "snapshotDataMoved": true,
+        "preserveLocalSnapshot": false, "skipped": false,
+        "csiSnapshotInfo": {"snapshotHandle": "unknown", "ReadyToUse": null},
+        "snapshotDataMovementInfo": {"uploaderType": "kopia", "Phase": "Completed"}}]);
+    let infos: Vec<VolumeInfo> = serde_json::from_value(info.clone()).unwrap();
+    assert_eq!(serde_json::to_value(infos).unwrap(), info);
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! What deleting several things by name has in common.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::settings::Settings;
+use crate::cli::units::counted;
 
 /// What became of one of them.
 #[derive(Debug, Serialize)]
@@ -23,16 +22,10 @@ pub(super) enum Deleted<T> {
     },
 }
 
-/// All that is to be deleted, each once, in the order in which it was named.
-pub(super) fn each_once(names: &[String]) -> Vec<&str> {
-    let mut seen = BTreeSet::new();
-    names.iter().map(String::as_str).filter(|name| seen.insert(*name)).collect()
-}
-
 /// The question before it.
-pub(super) fn question(noun: &str, names: &[&str], consequence: &str) -> String {
-    let plural = if names.len() == 1 { "" } else { "s" };
-    format!("Delete {noun}{plural} {}? {consequence}", names.join(", "))
+pub(super) fn question(noun: &str, names: &[String], consequence: &str) -> String {
+    let what = if names.len() == 1 { noun } else { &counted(names.len(), noun) };
+    format!("Delete {what} {}? {consequence}", names.join(", "))
 }
 
 impl<T> Deleted<T> {
@@ -83,9 +76,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_twice_is_deleted_once() {
-        let names = ["b", "a", "b"].map(ToOwned::to_owned);
-        assert_eq!(each_once(&names), ["b", "a"]);
-        assert_eq!(question("backup", &["b", "a"], "Gone."), "Delete backups b, a? Gone.");
+    fn the_question_names_all_that_goes() {
+        let names = ["b", "a"].map(ToOwned::to_owned);
+        assert_eq!(question("backup", &names, "Gone."), "Delete 2 backups b, a? Gone.");
+        assert_eq!(question("backup", &names[..1], "Gone."), "Delete backup b? Gone.");
     }
 }

@@ -1,10 +1,14 @@
 //! What looking up backups and restores by name has in common.
 
+use serde_json::Value;
+
 use crate::cli::advice::did_you_mean;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::settings::Settings;
 use crate::engine::model::filter::closest;
-use crate::engine::store::Error;
+use crate::engine::model::selector::Selector;
+use crate::engine::store::{BackupStore, Error};
 
 /// The error for a name that nothing of this sort has.
 pub(super) fn not_found<'a>(
@@ -25,6 +29,24 @@ pub(super) fn not_found<'a>(
 pub(super) fn failed(error: Error) -> CliError {
     match &error {
         Error::Store(_) => CliError::of(&error).within("the storage location cannot be used"),
-        Error::Malformed { .. } | Error::TooLarge { .. } => error.into(),
+        Error::Malformed { .. } | Error::TooLarge { .. } | Error::Differs { .. } => error.into(),
     }
+}
+
+/// Says that there is nothing to list.
+pub(super) fn none_to_show(
+    settings: &Settings,
+    nouns: &str,
+    selector: Option<&Selector>,
+    store: &BackupStore,
+) -> Exit {
+    let which = selector.map(|selector| format!(" with {selector}")).unwrap_or_default();
+    settings.note(&format!("there are no {nouns}{which} in {}", store.url()));
+    Exit::Done
+}
+
+/// A recorded selector as it is typed; one that cannot be read, as it is recorded.
+pub(super) fn selector(recorded: &Value) -> String {
+    let read = serde_json::from_value::<Selector>(recorded.clone());
+    read.map_or_else(|_| recorded.to_string(), |selector| selector.to_string())
 }

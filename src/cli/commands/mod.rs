@@ -1,14 +1,22 @@
 //! One command, one file: what can be typed after it, and what it does.
 
 pub(super) mod backup;
+pub(super) mod complete;
 pub(super) mod completion;
 mod deletion;
 mod filters;
+mod labels;
 pub(super) mod location;
+mod logs;
 mod lookup;
+mod records;
 pub(super) mod restore;
 mod rights;
+mod selection;
+mod spec;
+pub(super) mod verbs;
 pub(super) mod version;
+mod volumes;
 
 use super::error::CliError;
 use super::exit::Exit;

@@ -23,10 +23,14 @@ pub struct Args {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Versions {
+pub(in crate::cli) struct Versions {
+    /// The version of the program.
     version: &'static str,
+    /// The version of the format of backups.
     format_version: &'static str,
+    /// The version of the cluster, with `--cluster`.
     kubernetes: Option<String>,
 }
 

@@ -4,11 +4,11 @@ use std::io::{self, Write as _};
 use std::mem;
 
 use bowline_api::ItemId;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::{Compression, GzBuilder};
 use jiff::Timestamp;
 
 use super::index::{BlockLines, Lines};
+use super::limits::RATIO;
 use super::path::{self, Copy, ItemPath};
 
 /// The size in bytes from which a block is closed, so that it becomes one gzip member.
@@ -18,6 +18,9 @@ const FULL: usize = 1 << 20;
 
 /// The gzip level: the size of level 6 on Kubernetes objects, in two thirds of the time.
 const LEVEL: u32 = 2;
+
+/// The most that an extra field holds beside its own header, in bytes.
+const MOST_PADDING: usize = u16::MAX as usize - 4;
 
 /// What Velero writes and demands for archives with a copy by version of each item.
 const FORMAT: &[u8] = b"1.1.0\n";
@@ -42,11 +45,30 @@ impl Block {
     /// Compresses the block into a gzip member. Takes milliseconds of CPU time.
     pub(super) fn compress(self) -> io::Result<Member> {
         let Self { tar, lines } = self;
-        let buffer = Vec::with_capacity(tar.len() / 4);
-        let mut encoder = GzEncoder::new(buffer, Compression::new(LEVEL));
-        encoder.write_all(&tar)?;
-        Ok(Member { gzip: encoder.finish()?, unpacked: tar.len() as u64, lines })
+        let mut gzip = pack(&tar, GzBuilder::new())?;
+        let least = tar.len() / usize::from(RATIO);
+        if gzip.len() < least {
+            gzip = pack(&tar, GzBuilder::new().extra(padding(least - gzip.len())))?;
+        }
+        Ok(Member { gzip, unpacked: tar.len() as u64, lines })
     }
+}
+
+fn pack(tar: &[u8], header: GzBuilder) -> io::Result<Vec<u8>> {
+    let buffer = Vec::with_capacity(tar.len() / 4);
+    let mut encoder = header.write(buffer, Compression::new(LEVEL));
+    encoder.write_all(tar)?;
+    encoder.finish()
+}
+
+/// An extra field (RFC 1952, 2.3.1.1) of about this size, which every reader skips.
+///
+/// With it a member of a megabyte of the same letter is no bomb to a reader with our limits. The
+/// largest member has 10 MiB, so that what is missing fits.
+fn padding(size: usize) -> Vec<u8> {
+    let size = size.min(MOST_PADDING);
+    let length = u16::try_from(size).unwrap_or_default().to_le_bytes();
+    [&b"bl"[..], &length, &vec![0; size]].concat()
 }
 
 /// Fills blocks.

@@ -90,6 +90,9 @@ pub enum Error {
         /// The largest size that is accepted.
         limit: u64,
     },
+    /// The names of the entries are longer than [`Limits`](super::Limits) allow.
+    #[error("the names in the archive have more than {0} bytes")]
+    TooManyNames(usize),
     /// All entries together are larger than [`Limits`](super::Limits) allow.
     #[error("the archive unpacks to more than {0} bytes")]
     TooMuch(u64),
@@ -131,7 +134,15 @@ pub enum Error {
     Member(&'static str),
 }
 
+/// How many characters of a refused name are shown: an extension header can hold 64 KiB of them.
+const SHOWN: usize = 300;
+
 impl Error {
+    /// Refuses the name of an entry.
+    pub(super) fn name(name: &str, reason: &'static str) -> Self {
+        Self::Name { name: shown(name), reason }
+    }
+
     /// Whether [`Writer::append`](super::Writer::append) refused the item and nothing else happened.
     pub fn is_of_item(&self) -> bool {
         matches!(
@@ -139,4 +150,21 @@ impl Error {
             Self::Name { .. } | Self::TooLarge { .. } | Self::Json { .. } | Self::Mismatch { .. }
         )
     }
+
+    /// Whether the archive is at fault, and not who reads or writes it.
+    pub fn is_damage(&self) -> bool {
+        !matches!(
+            self,
+            Self::Store(_)
+                | Self::Spool(_)
+                | Self::Pack(_)
+                | Self::Incomplete
+                | Self::Interrupted(_)
+        )
+    }
+}
+
+/// As much of a name out of an archive as a message needs.
+pub(super) fn shown(name: &str) -> String {
+    name.chars().take(SHOWN).collect()
 }

@@ -1,12 +1,12 @@
 //! What every object in an archive must be.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use bowline_api::ItemId;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::{Error, path};
+use crate::engine::model::json::{self, Fields};
+use crate::engine::model::kinds::built_in;
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,7 +16,7 @@ struct Head<'a> {
     #[serde(borrow)]
     kind: Cow<'a, str>,
     #[serde(borrow)]
-    metadata: Metadata<'a>,
+    metadata: Fields<Metadata<'a>>,
 }
 
 #[derive(serde::Deserialize)]
@@ -26,26 +26,39 @@ struct Metadata<'a> {
     namespace: Option<Cow<'a, str>>,
 }
 
-/// Checks that `json` is the object that `id` names, and tells its version without the group.
+/// Checks that `object` is the object that `id` names, and tells its version without the group.
 ///
-/// What passes can be parsed into a [`serde_json::Value`] later: it is UTF-8, no deeper than
-/// `serde_json`'s limit of 128, with numbers that fit. Writer and reader share this check, so that
-/// what was written can be read.
-pub(super) fn check(id: &ItemId, json: &[u8]) -> Result<String, Error> {
+/// What passes can be parsed into a [`serde_json::Value`] later (see [`json::check`]). Writer and
+/// reader share this check, so that what was written can be read.
+pub(super) fn check(id: &ItemId, object: &[u8]) -> Result<String, Error> {
     let invalid = |source| Error::Json { item: id.to_string(), source };
-    serde_json::from_slice::<Whole>(json).map_err(invalid)?;
-    let head: Head<'_> = serde_json::from_slice(json).map_err(invalid)?;
+    json::check(object).map_err(invalid)?;
+    let Fields(head): Fields<Head<'_>> = serde_json::from_slice(object).map_err(invalid)?;
+    let Fields(metadata) = head.metadata;
     let (group, version) = head.api_version.split_once('/').unwrap_or(("", &head.api_version));
     expect(id, "the API group", &id.resource.group, group)?;
-    expect(id, "metadata.name", &id.name, &head.metadata.name)?;
-    let namespace = head.metadata.namespace.as_deref().unwrap_or_default();
+    expect(id, "metadata.name", &id.name, &metadata.name)?;
+    let namespace = metadata.namespace.as_deref().unwrap_or_default();
     expect(id, "metadata.namespace", id.namespace.as_deref().unwrap_or_default(), namespace)?;
-    if head.kind.is_empty() {
-        return Err(mismatch(id, "kind", "a kind", &head.kind));
-    }
+    check_kind(id, &head.kind)?;
     path::check_version(version)
         .map_err(|_| mismatch(id, "apiVersion", "a version", &head.api_version))?;
     Ok(version.to_owned())
+}
+
+/// Checks that `object` is the object that `id` names, in this version.
+pub(super) fn check_version(id: &ItemId, object: &[u8], version: &str) -> Result<(), Error> {
+    expect(id, "the API version", version, &check(id, object)?)
+}
+
+/// Checks that the kind can be one, and that a resource of the API server's own holds what it always
+/// does, where it always does.
+fn check_kind(id: &ItemId, kind: &str) -> Result<(), Error> {
+    path::check_kind(kind).map_err(|_| mismatch(id, "kind", "a kind", kind))?;
+    let Some(known) = built_in(&id.resource) else { return Ok(()) };
+    expect(id, "kind", known.kind, kind)?;
+    let scope = |namespaced: bool| if namespaced { "a namespace" } else { "the cluster" };
+    expect(id, "the scope", scope(known.namespaced), scope(id.namespace.is_some()))
 }
 
 fn expect(id: &ItemId, field: &'static str, expected: &str, found: &str) -> Result<(), Error> {
@@ -56,60 +69,6 @@ fn mismatch(id: &ItemId, field: &'static str, expected: &str, found: &str) -> Er
     // The found text is the archive's; a message needs no more than its beginning.
     let found = found.chars().take(100).collect();
     Error::Mismatch { item: id.to_string(), field, expected: expected.to_owned(), found }
-}
-
-/// Any JSON, read to its end and dropped.
-///
-/// `serde::de::IgnoredAny` will not do: `serde_json` skips it without a depth limit and without
-/// looking into strings and numbers.
-struct Whole;
-
-impl<'de> Deserialize<'de> for Whole {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
-    }
-}
-
-impl<'de> Visitor<'de> for Whole {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
-        while let Some(Self) = items.next_element()? {}
-        Ok(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
-        while let Some((Self, Self)) = fields.next_entry()? {}
-        Ok(self)
-    }
 }
 
 #[cfg(test)]
@@ -168,24 +127,30 @@ mod tests {
     fn a_field_given_twice_is_refused() {
         let json =
             r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"a"},"metadata":{"name":"b"}}"#;
-        assert!(checked("nodes/a", json).unwrap_err().contains("duplicate field `metadata`"));
+        assert!(checked("nodes/a", json).unwrap_err().contains("duplicate field \"metadata\""));
     }
 
     #[test]
-    fn what_a_value_could_not_hold_is_refused() {
-        let with = |value: &str| {
-            let json = format!(
-                r#"{{"apiVersion":"v1","kind":"Node","metadata":{{"name":"a"}},"spec":{value}}}"#
-            );
-            let refused = checked("nodes/a", &json).is_err();
-            assert_eq!(serde_json::from_str::<serde_json::Value>(&json).is_err(), refused);
-            refused
+    fn an_object_of_another_kind_or_scope_than_its_resource_has_is_refused() {
+        let of = |id: &str, kind: &str| {
+            let id = id_of(id);
+            let group = &id.resource.group;
+            let version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
+            let json = serde_json::json!({"apiVersion": version, "kind": kind,
+                "metadata": {"name": id.name, "namespace": id.namespace}});
+            checked(&id.to_string(), &json.to_string())
         };
-        assert!(!with(r#"{"a":[1,-1,1.5,true,null,"\u0041"]}"#));
-        assert!(!with(&format!("{}{}", "[".repeat(126), "]".repeat(126))));
-        assert!(with(&format!("{}{}", "[".repeat(127), "]".repeat(127))));
-        assert!(with("1e999"));
-        assert!(with(r#""\ud800""#));
-        assert!(with("1} "));
+        let (fine, kind, scope) =
+            (Ok("v1".to_owned()), Err("kind".to_owned()), Err("the scope".to_owned()));
+        assert_eq!(of("deployments.apps/shop/a", "Deployment"), fine);
+        assert_eq!(of("deployments.apps/shop/a", "StatefulSet"), kind);
+        assert_eq!(of("deployments.apps/shop/a", "deployment"), kind);
+        assert_eq!(of("pods/a", "Pod"), scope);
+        assert_eq!(of("clusterroles.rbac.authorization.k8s.io/shop/a", "ClusterRole"), scope);
+        assert_eq!(of("widgets.example.com/a", "Widget"), fine);
+        assert_eq!(of("widgets.example.com/shop/a", "Gadget"), fine);
+        for odd in ["Wid get", "wid/get", "9Lives", "", "W\u{e4}sche", &"W".repeat(64)] {
+            assert_eq!(of("widgets.example.com/a", odd), kind, "{odd}");
+        }
     }
 }

@@ -156,6 +156,14 @@ pub(super) fn check_version(version: &str) -> Result<(), Reason> {
     if is_label(version) && !reserved { Ok(()) } else { Err("the version is not a DNS label") }
 }
 
+/// Checks a kind as definitions of custom resources may name it: a DNS label but for its case.
+///
+/// The source is `ValidateCustomResourceDefinitionNames`; the API server's own are like that, too.
+pub(super) fn check_kind(kind: &str) -> Result<(), Reason> {
+    let letter = kind.starts_with(|c: char| c.is_ascii_alphabetic());
+    if letter && is_label(&kind.to_ascii_lowercase()) { Ok(()) } else { Err("it is no kind") }
+}
+
 /// Checks the name of an object.
 ///
 /// The widest rule in Kubernetes is that of RBAC (`ValidatePathSegmentName`): no `/`, no `%`, neither

@@ -16,14 +16,18 @@ use super::unpack::{Feed, Unpack};
 use super::{Contents, Error, Ignored, Limits, item, path};
 
 /// How many chunks of the store's choosing may wait to be unpacked.
-const CHUNKS_WAITING: usize = 4;
+pub(super) const CHUNKS_WAITING: usize = 4;
+
+/// The longest version of the format, with its line feed, in bytes.
+const LONGEST_FORMAT: usize = 32;
 
 /// Reads a whole archive into an unlinked temporary file, and checks all that can be checked.
 ///
-/// The memory it takes is the largest item, a few chunks, and about 50 bytes for each item. Links,
-/// devices, names outside the grammar, duplicates, objects that are not what their entry's name
-/// says, and whatever exceeds the limits are refused, each with an error of its own; so is an
-/// archive that is damaged, truncated or continued. One without items is valid.
+/// The memory it takes is the largest item, a few chunks, and about 50 bytes for each item, but never
+/// more than the limits allow. Links, devices, names outside the grammar, duplicates, objects that
+/// are not what their entry's name says, and whatever exceeds the limits are refused, each with an
+/// error of its own; so is an archive that is damaged, truncated or continued. One without items is
+/// valid.
 pub async fn read(stream: ByteStream, limits: Limits) -> Result<Contents, Error> {
     let (sender, chunks) = mpsc::channel(CHUNKS_WAITING);
     let walk = tokio::task::spawn_blocking(move || walk(Feed::new(chunks), &limits));
@@ -34,7 +38,8 @@ pub async fn read(stream: ByteStream, limits: Limits) -> Result<Contents, Error>
     walked
 }
 
-async fn feed(mut stream: ByteStream, chunks: mpsc::Sender<Bytes>) -> Result<(), Error> {
+/// Sends a stream to the thread that unpacks it.
+pub(super) async fn feed(mut stream: ByteStream, chunks: mpsc::Sender<Bytes>) -> Result<(), Error> {
     while let Some(chunk) = stream.next().await {
         if chunks.send(chunk?).await.is_err() {
             break;
@@ -45,7 +50,7 @@ async fn feed(mut stream: ByteStream, chunks: mpsc::Sender<Bytes>) -> Result<(),
 
 fn walk(feed: Feed, limits: &Limits) -> Result<Contents, Error> {
     let mut tar = TarReader::new(Unpack::new(feed, limits), limits);
-    let mut spool = Spool::new()?;
+    let mut spool = Spool::new(limits)?;
     let mut content = Vec::new();
     let mut count = 0;
     while let Some(entry) = tar.next()? {
@@ -69,18 +74,21 @@ struct Spool {
     strays: TableBuilder,
     /// The item that the last entry held.
     last: Option<(ItemId, Vec<u8>)>,
+    /// Whether the version of the format was told.
+    format_seen: bool,
     ignored: Ignored,
 }
 
 impl Spool {
-    fn new() -> Result<Self, Error> {
+    fn new(limits: &Limits) -> Result<Self, Error> {
         let file = tempfile::tempfile().map_err(Error::Spool)?;
         Ok(Self {
             file: BufWriter::with_capacity(256 << 10, file),
             length: 0,
-            items: TableBuilder::default(),
-            strays: TableBuilder::default(),
+            items: TableBuilder::new(limits),
+            strays: TableBuilder::new(limits),
             last: None,
+            format_seen: false,
             ignored: Ignored::default(),
         })
     }
@@ -88,18 +96,25 @@ impl Spool {
     /// Takes an entry; its content may be exchanged for another buffer.
     fn take(&mut self, entry: TarEntry, content: &mut Vec<u8>) -> Result<(), Error> {
         let TarEntry { name, directory, .. } = entry;
-        let refused = |reason| Error::Name { name: name.clone(), reason };
+        let refused = |reason| Error::name(&name, reason);
         if directory {
             return path::check_directory(&name).map_err(refused);
         }
         match EntryPath::parse(&name).map_err(refused)? {
-            EntryPath::Version => check_format(content),
+            EntryPath::Version => self.take_format(content),
             EntryPath::Item(path) => self.take_item(path, content),
             EntryPath::Unknown => {
                 self.ignored.add(name);
                 Ok(())
             }
         }
+    }
+
+    fn take_format(&mut self, content: &[u8]) -> Result<(), Error> {
+        if mem::replace(&mut self.format_seen, true) {
+            return Err(Error::Duplicate(path::VERSION.to_owned()));
+        }
+        check_format(content)
     }
 
     fn take_item(&mut self, path: ItemPath, json: &mut Vec<u8>) -> Result<(), Error> {
@@ -116,7 +131,7 @@ impl Spool {
             }
             Copy::Preferred(version) => self.take_copy(&id, version, json),
             Copy::Other(version) => {
-                item::check(&id, json)?;
+                item::check_version(&id, json, &version)?;
                 let offset = self.write(json)?;
                 self.last = None;
                 self.items.push(Scope::additional(&id, version), &id.name, offset, json.len())
@@ -171,9 +186,11 @@ impl Spool {
 
 /// Accepts `1`, `1.1.0` and what may follow within that major version.
 fn check_format(content: &[u8]) -> Result<(), Error> {
-    let text = String::from_utf8_lossy(&content[..content.len().min(64)]);
-    let version = text.trim();
-    if version.split('.').next() == Some("1") {
+    let text = String::from_utf8_lossy(&content[..content.len().min(LONGEST_FORMAT + 1)]);
+    let version = text.trim_end_matches('\n');
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_version = content.len() <= LONGEST_FORMAT && version.split('.').all(digits);
+    if is_version && version.split('.').next() == Some("1") {
         Ok(())
     } else {
         Err(Error::Format(version.to_owned()))

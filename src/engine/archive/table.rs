@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bowline_api::{GroupResource, ItemId};
 
-use super::{Entry, Error};
+use super::{Entry, Error, Limits};
 
 /// What many items have in common. The order is that of the items.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +28,13 @@ impl Scope {
         Self { resource, namespace, additional: true, version }
     }
 
+    /// About what it takes in memory.
+    fn bytes(&self) -> usize {
+        let GroupResource { group, resource } = &self.resource;
+        let namespace = self.namespace.as_ref().map_or(0, String::len);
+        size_of::<Self>() + group.len() + resource.len() + namespace + self.version.len()
+    }
+
     fn place(&self) -> (&GroupResource, Option<&str>) {
         (&self.resource, self.namespace.as_deref())
     }
@@ -46,17 +53,26 @@ pub(super) struct Row {
 }
 
 /// A [`Table`] that is being filled, in any order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TableBuilder {
     scopes: HashMap<Scope, u32>,
     names: String,
     rows: Vec<Row>,
+    /// How many bytes of names and scopes may be kept.
+    most: usize,
+    kept: usize,
 }
 
 impl TableBuilder {
+    /// An empty table, which may grow as far as the limits allow.
+    pub(super) fn new(limits: &Limits) -> Self {
+        let (scopes, names, rows) = (HashMap::new(), String::new(), Vec::new());
+        Self { scopes, names, rows, most: limits.name_bytes, kept: 0 }
+    }
+
     /// Adds an item; it must have passed the checks of `path` and be smaller than 4 GiB.
     ///
-    /// Fails if the table is full, which takes more than 17 million items.
+    /// Fails if the table is full.
     pub(super) fn push(
         &mut self,
         scope: Scope,
@@ -66,6 +82,11 @@ impl TableBuilder {
     ) -> Result<(), Error> {
         let full = |_| Error::TooMany(self.rows.len());
         let next = u32::try_from(self.scopes.len()).map_err(full)?;
+        let new = if self.scopes.contains_key(&scope) { 0 } else { scope.bytes() };
+        self.kept = self.kept.saturating_add(name.len() + new);
+        if self.kept > self.most {
+            return Err(Error::TooManyNames(self.most));
+        }
         let row = Row {
             offset,
             name: u32::try_from(self.names.len()).map_err(full)?,
@@ -86,7 +107,7 @@ impl TableBuilder {
 
     /// Sorts the items, and fails if one is there twice.
     pub(super) fn finish(self) -> Result<Table, Error> {
-        let Self { scopes, names, mut rows } = self;
+        let Self { scopes, names, mut rows, .. } = self;
         let mut sorted: Vec<(Scope, u32)> = scopes.into_iter().collect();
         sorted.sort_unstable();
         let mut renumbered = vec![0; sorted.len()];
@@ -189,7 +210,7 @@ mod tests {
     }
 
     fn table(items: &[(&str, &str, bool)]) -> Result<Table, Error> {
-        let mut builder = TableBuilder::default();
+        let mut builder = TableBuilder::new(&Limits::default());
         for (number, (id, version, additional)) in (0..).zip(items) {
             let id = id_of(id);
             let scope =

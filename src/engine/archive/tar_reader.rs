@@ -5,6 +5,7 @@
 //! Format"), and Go's `archive/tar`, with which Velero reads: what the three would read differently
 //! is refused.
 
+use super::error::shown;
 use super::unpack::Unpack;
 use super::{Error, Limits};
 
@@ -70,20 +71,19 @@ impl TarReader {
 
     fn entry(&self, header: Header, overrides: Overrides) -> Result<TarEntry, Error> {
         let name = overrides.name.unwrap_or(header.name);
-        let name = String::from_utf8(name).map_err(|error| Error::Name {
-            name: String::from_utf8_lossy(error.as_bytes()).into_owned(),
-            reason: "it is not UTF-8",
+        let name = String::from_utf8(name).map_err(|error| {
+            Error::name(&String::from_utf8_lossy(error.as_bytes()), "it is not UTF-8")
         })?;
         let directory = match header.kind {
             b'0' | 0 => false,
             b'5' => true,
-            kind => return Err(Error::Type { name, kind: char::from(kind) }),
+            kind => return Err(Error::Type { name: shown(&name), kind: char::from(kind) }),
         };
         let size = overrides.size.unwrap_or(header.size);
         let limit = if directory { 0 } else { self.item_bytes };
         match usize::try_from(size) {
             Ok(fits) if size <= limit => Ok(TarEntry { name, directory, size: fits }),
-            _ => Err(Error::TooLarge { name, size, limit }),
+            _ => Err(Error::TooLarge { name: shown(&name), size, limit }),
         }
     }
 
@@ -143,15 +143,27 @@ impl Header {
             return Err("has a wrong checksum");
         }
         let size = number(&block[124..136]).ok_or("has no valid size")?;
-        Ok(Self { name: name(block), size, kind: block[156] })
+        Ok(Self { name: name(block)?, size, kind: block[156] })
     }
 }
 
-fn name(block: &[u8; BLOCK]) -> Vec<u8> {
+/// Reads the name, with its prefix where the dialect of the header has one.
+///
+/// Readers tell the dialects apart in different ways, and then see different names: Go takes a
+/// shorter prefix where a header ends in `tar`, and one for GNU's if the times there are none.
+fn name(block: &[u8; BLOCK]) -> Result<Vec<u8>, &'static str> {
     let name = until_nul(&block[..100]);
-    // GNU's headers ("ustar  ") use the place of the prefix for times.
-    let prefix = if &block[257..265] == b"ustar\x0000" { until_nul(&block[345..500]) } else { b"" };
-    if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() }
+    let prefix = match &block[257..265] {
+        b"ustar\x0000" if block[500..] == [0; 12] => until_nul(&block[345..500]),
+        b"ustar  \0" if [345..357, 357..369].into_iter().all(|at| is_time(&block[at])) => b"",
+        b"\0\0\0\0\0\0\0\0" => b"",
+        _ => return Err("is in a dialect that readers take differently"),
+    };
+    Ok(if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() })
+}
+
+fn is_time(field: &[u8]) -> bool {
+    field[0] == 0 || number(field).is_some()
 }
 
 fn until_nul(field: &[u8]) -> &[u8] {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{Contents, Error, Limits, Writer, Written};
+use crate::engine::model::kinds::built_in;
 
 /// An upload into memory. It is visible once it is finished.
 #[derive(Clone, Debug, Default)]
@@ -55,21 +56,27 @@ impl Item {
         let json = serde_json::json!({
             "apiVersion": api_version,
             "data": filler,
-            "kind": "Thing",
+            "kind": built_in(&id.resource).map_or("Thing", |known| known.kind),
             "metadata": { "name": id.name, "namespace": id.namespace },
         });
         Self { id, version: version.to_owned(), json: json.to_string().into_bytes() }
     }
 }
 
-/// Names of the whole grammar, short ones and ones that need GNU's long names.
+/// Names of the whole grammar that Kubernetes has, short ones and the longest.
 pub(super) fn any_id() -> impl Strategy<Value = ItemId> {
-    let label = || "[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?";
-    let group = prop_oneof![Just(String::new()), "[a-z]{2,8}(\\.[a-z0-9]{1,60}){0,4}"];
+    let label = || prop_oneof![4 => "[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", 1 => "[a-z0-9]{63}"];
+    let group = prop_oneof![
+        Just(String::new()),
+        "[a-z]{2,8}(\\.[a-z0-9]{1,60}){0,4}",
+        Just(format!("{}.{}", "g".repeat(63), "h.".repeat(94) + "h")),
+    ];
     let name = prop_oneof![
         4 => "[a-z0-9]{1,12}(\\.[a-z0-9]{1,12})?",
-        1 => "[A-Za-z:._ äß-]{3,40}x",
-        1 => "[a-z0-9.-]{200,252}x",
+        1 => "(system:)?[A-Za-z:._@+ äß日-]{3,40}x",
+        1 => "[a-z0-9.-]{200,251}x",
+        1 => Just("x".repeat(253)),
+        1 => "日{84}x",
     ];
     (label(), group, proptest::option::of(label()), name).prop_map(
         |(resource, group, namespace, name)| ItemId {

@@ -10,9 +10,6 @@ use tokio::sync::mpsc::Receiver;
 use super::digest::hex;
 use super::{Error, Limits};
 
-/// How much may be unpacked before the ratio is looked at.
-const UNSUSPICIOUS: u64 = 1 << 20;
-
 /// The compressed bytes, as a blocking reader on the far side of a channel.
 pub(super) struct Feed {
     chunks: Receiver<Bytes>,
@@ -58,13 +55,15 @@ pub(super) struct Unpack {
     offset: u64,
     total_bytes: u64,
     ratio: u64,
+    unsuspicious_bytes: u64,
 }
 
 impl Unpack {
     /// Unpacks all members of a gzip.
     pub(super) fn new(feed: Feed, limits: &Limits) -> Self {
-        let &Limits { total_bytes, ratio, .. } = limits;
-        Self { gzip: MultiGzDecoder::new(feed), offset: 0, total_bytes, ratio }
+        let &Limits { total_bytes, ratio, unsuspicious_bytes, .. } = limits;
+        let gzip = MultiGzDecoder::new(feed);
+        Self { gzip, offset: 0, total_bytes, ratio, unsuspicious_bytes }
     }
 
     /// How many bytes were read.
@@ -98,7 +97,8 @@ impl Unpack {
         if self.offset > self.total_bytes {
             return Err(Error::TooMuch(self.total_bytes));
         }
-        if self.offset > UNSUSPICIOUS.saturating_add(compressed.saturating_mul(self.ratio)) {
+        let believed = compressed.saturating_mul(self.ratio);
+        if self.offset > self.unsuspicious_bytes.saturating_add(believed) {
             return Err(Error::Ratio(self.ratio));
         }
         Ok(())

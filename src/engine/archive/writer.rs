@@ -123,17 +123,12 @@ impl fmt::Debug for Writer {
 }
 
 fn check(id: &ItemId, version: &str, json: &[u8]) -> Result<(), Error> {
-    path::check_item(id, version).map_err(|reason| Error::Name { name: id.to_string(), reason })?;
+    path::check_item(id, version).map_err(|reason| Error::name(&id.to_string(), reason))?;
     let size = json.len() as u64;
     if size > ITEM_BYTES {
         return Err(Error::TooLarge { name: id.to_string(), size, limit: ITEM_BYTES });
     }
-    let found = item::check(id, json)?;
-    if found == version {
-        return Ok(());
-    }
-    let expected = version.to_owned();
-    Err(Error::Mismatch { item: id.to_string(), field: "the API version", expected, found })
+    item::check_version(id, json, version)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use super::error::Cause;
 use super::files;
+use super::outcome::Fault;
 use super::ownership::still_ours;
 use crate::engine::model::backup::{Attempt, ProviderRecord};
 use crate::engine::report::chain;
@@ -20,7 +21,7 @@ pub(super) struct Asked(Mutex<BTreeMap<String, Digest>>);
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// Why this one was not: an error of the backup.
-    Claim(String),
+    Claim(Fault),
     /// What ends the run.
     Run(Cause),
 }
@@ -38,7 +39,8 @@ impl Asked {
         if asked.contains_key(provider) {
             return Ok(());
         }
-        let place = snapshotter.place().await.map_err(|error| Trouble::Claim(chain(&error)))?;
+        let place =
+            snapshotter.place().await.map_err(|error| Trouble::Claim(chain(&error).into()))?;
         let record = ProviderRecord { provider: provider.to_owned(), place };
         let digest = write(store, attempt, &record).await.map_err(Trouble::Run)?;
         asked.insert(record.provider, digest);

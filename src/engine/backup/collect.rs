@@ -51,6 +51,7 @@ pub(super) async fn collect(
 
 async fn collect_into(context: &Context, intake: &mut Intake<'_>) -> Result<(), Cause> {
     report_unavailable(intake);
+    super::ordered::collect(context, intake).await?;
     let mut reads = stream::iter(&intake.ready.plan.listings)
         .map(|listing| read(context, intake.ready, listing))
         .flatten_unordered(context.limits.lists);
@@ -70,16 +71,22 @@ async fn collect_into(context: &Context, intake: &mut Intake<'_>) -> Result<(), 
     namespaces(context, intake).await
 }
 
-fn read<'a>(context: &Context, ready: &Ready, listing: &'a Listing) -> stream::BoxStream<'a, Read> {
-    let scope = ListScope {
-        namespace: listing.namespace.clone(),
-        label_selector: ready.filters.selector.as_ref().map(ToString::to_string),
-    };
-    context
-        .cluster
-        .list(&listing.kind, &scope)
+fn read<'a>(
+    context: &'a Context,
+    ready: &Ready,
+    listing: &'a Listing,
+) -> stream::BoxStream<'a, Read> {
+    stream::iter(scopes(ready, listing))
+        .flat_map(|scope| context.cluster.list(&listing.kind, &scope))
         .map(|page| (listing.kind.clone(), listing.namespace.clone(), page))
         .boxed()
+}
+
+/// What to ask the API for: of several selectors each gets a list of its own, and an object that two
+/// of them select is listed twice.
+pub(super) fn scopes(ready: &Ready, listing: &Listing) -> Vec<ListScope> {
+    let scope = |label_selector| ListScope { namespace: listing.namespace.clone(), label_selector };
+    ready.filters.selectors.lists().into_iter().map(scope).collect()
 }
 
 /// A list that cannot be read is an error of the backup; a cluster that is gone ends it.
@@ -121,10 +128,7 @@ fn report_unavailable(intake: &Intake<'_>) {
 /// Takes the Namespace objects: those that the filter asks for, and those of everything taken.
 async fn namespaces(context: &Context, intake: &mut Intake<'_>) -> Result<(), Cause> {
     let Some(kind) = namespace_kind(&intake.ready.catalog).cloned() else { return Ok(()) };
-    let filters = &intake.ready.filters;
-    if !filters.resources.includes(&kind.resource)
-        || filters.include_cluster_resources == Some(false)
-    {
+    if !intake.ready.filters.includes_kind(&kind) {
         return Ok(());
     }
     let mut pages = context.cluster.list(&kind, &ListScope::default());

@@ -9,12 +9,13 @@ use crate::engine::journal::Journal;
 use crate::engine::model::backup::{Backup, annotations};
 use crate::engine::model::results::BackupResults;
 use crate::engine::report::{BackupReport, Phase, SnapshotReport};
-use crate::engine::store::{Digest, Digests, SideFile};
+use crate::engine::store::{Digest, Digests, RunningLog, SideFile};
 
 /// What the last files are made of.
 pub(super) struct Commit<'a> {
     pub tools: &'a Tools,
     pub journal: &'a Journal,
+    pub log: &'a RunningLog<'a>,
     pub pending: &'a Filed<Pending>,
 }
 
@@ -26,6 +27,7 @@ impl Commit<'_> {
         let pending = self.pending();
         let report = self.report(volumes).await?;
         let digests = self.side_files(&report).await?;
+        self.log.close().await;
         let digests = SideFile::json(pending.keys().digests(), &digests)?;
         let digest = files::write(&self.tools.store, &digests).await?;
         self.still_ours().await?;
@@ -103,7 +105,7 @@ impl Commit<'_> {
         };
         note(&keys.pending(), self.pending.digest.clone());
         note(&keys.report(), report_digest.clone());
-        let results = BackupResults::new(&report.warnings, &report.errors);
+        let results = BackupResults::of_backup(&report.warnings, &report.errors);
         // Go writes an empty slice as null; so do we, where Velero does.
         let snapshots = Some(records::snapshots(pending, report)).filter(|list| !list.is_empty());
         for file in [

@@ -26,7 +26,7 @@ use crate::engine::event::Stage;
 use crate::engine::journal::Journal;
 use crate::engine::model::backup::Attempt;
 use crate::engine::report::BackupReport;
-use crate::engine::store::{BackupKeys, SideFile};
+use crate::engine::store::{BackupKeys, RunningLog, SideFile};
 
 /// Makes a backup.
 ///
@@ -34,10 +34,10 @@ use crate::engine::store::{BackupKeys, SideFile};
 /// backup, and only [`Error::Broken`] and [`Error::Unfinished`] that anything was written.
 pub async fn create(context: &Context, request: &Request) -> Result<BackupReport, Error> {
     let (observer, clock) = (Arc::clone(&context.observer), context.clock);
-    let journal = Arc::new(Journal::new(observer, clock, finish::subject(&request.name)));
+    let journal = Arc::new(Journal::of_backup(observer, clock, &request.name));
     journal.stage(Stage::Preflight);
-    let ready = preflight::check(context, request).await?;
-    rights::require(context, &ready).await?;
+    let ready = Box::pin(preflight::check(context, request)).await?;
+    Box::pin(rights::require(context, &ready)).await?;
     if let Some(replaced) = &ready.replaces {
         clear_earlier(context, &journal, &request.name, replaced).await?;
     }
@@ -51,12 +51,13 @@ pub async fn create(context: &Context, request: &Request) -> Result<BackupReport
         attempt: &attempt,
         asked: &asked,
     };
-    match Box::pin(run.gather()).await {
+    let log = RunningLog::of_backup(&context.store, &journal, &attempt.name, &attempt.uid);
+    match Box::pin(log.during(run.gather())).await {
         Ok(pending) => {
             let volumes = pending.document.volumes.iter().map(|it| it.report.clone()).collect();
-            finish::complete(&Tools::of(context), &journal, &pending, volumes).await
+            finish::complete(&Tools::of(context), &journal, &log, &pending, volumes).await
         }
-        Err(source) => Err(Box::pin(run.broken(source)).await),
+        Err(source) => Err(Box::pin(run.broken(source, &log)).await),
     }
 }
 
@@ -147,10 +148,13 @@ impl Run<'_> {
     }
 
     /// Removes what this run had made, as far as that is possible, and nothing of another's.
-    async fn broken(&self, source: Cause) -> Error {
+    async fn broken(&self, source: Cause, log: &RunningLog<'_>) -> Error {
         let remains = Remains::of(self.context, &self.attempt.name, Some(&self.attempt.uid));
         let left = match remains.clear().await {
-            Err(Cause::Replaced) => remains.clear_late(&self.asked.providers().await).await,
+            Err(Cause::Replaced) => {
+                log.close().await;
+                remains.clear_late(&self.asked.providers().await).await
+            }
             other => other,
         };
         let cleared = left.is_ok_and(|left| left.is_empty());

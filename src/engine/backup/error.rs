@@ -1,10 +1,12 @@
 //! Why a backup was not made.
 
+use std::collections::BTreeSet;
+
 use bowline_api::SnapshotterError;
 use jiff::Timestamp;
 
 use crate::engine::context::{OutOfReach, Right, rights};
-use crate::engine::model::{filter, names};
+use crate::engine::model::{filter, names, policy};
 use crate::engine::{archive, cluster, store};
 
 /// Why a backup was not made or finished.
@@ -86,6 +88,19 @@ pub enum Error {
     /// A filter names something that cannot be.
     #[error("a filter is not valid")]
     Filter(#[from] filter::Error),
+    /// The policies about volumes cannot be followed.
+    #[error("the volume policies cannot be used")]
+    Policies(#[from] policy::Error),
+    /// The `ConfigMap` with the policies about volumes does not exist.
+    #[error(
+        "ConfigMap \"{name}\" with the volume policies does not exist in namespace \"{namespace}\""
+    )]
+    UnknownPolicies {
+        /// The namespace.
+        namespace: String,
+        /// What was named.
+        name: String,
+    },
     /// A namespace that was named does not exist.
     #[error("namespace \"{name}\" does not exist in the cluster")]
     UnknownNamespace {
@@ -93,6 +108,27 @@ pub enum Error {
         name: String,
         /// A namespace of a similar name.
         similar: Option<String>,
+    },
+    /// A provider of volumes cannot be used; nothing was written.
+    #[error("volumes of provider \"{provider}\" cannot be snapshotted")]
+    Provider {
+        /// The provider's name.
+        provider: &'static str,
+        /// What it said.
+        source: SnapshotterError,
+    },
+    /// No volume is where its provider is reached; nothing was written.
+    #[error(
+        "the volumes to snapshot are in {}, but provider \"{provider}\" is reached in {place}",
+        zones.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+    )]
+    Elsewhere {
+        /// The provider's name.
+        provider: &'static str,
+        /// The region in which it is reached from here.
+        place: String,
+        /// The zones that the volumes are in.
+        zones: BTreeSet<String>,
     },
     /// The user may not take snapshots; nothing was written.
     #[error("this user may not: {}", rights::names(missing))]

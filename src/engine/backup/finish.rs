@@ -14,7 +14,7 @@ use crate::engine::event::{Observer, Stage};
 use crate::engine::journal::{Earlier, Journal};
 use crate::engine::model::filter::closest;
 use crate::engine::report::{BackupReport, SnapshotReport};
-use crate::engine::store::{BackupKeys, BackupState, BackupStore, check_name};
+use crate::engine::store::{BackupKeys, BackupState, BackupStore, RunningLog, check_name};
 
 /// What a backup is finished with. The cluster may be gone.
 #[derive(Clone)]
@@ -112,9 +112,10 @@ async fn go_on(tools: &Tools, pending: &Filed<Pending>) -> Result<BackupReport, 
         errors: document.errors.clone(),
         log: document.log.clone(),
     };
-    let subject = subject(document.name());
-    let journal = Journal::resume(Arc::clone(&tools.observer), tools.clock, subject, earlier);
-    complete(tools, &journal, pending, volumes).await
+    let observer = Arc::clone(&tools.observer);
+    let journal = Journal::resume(observer, tools.clock, document.name(), earlier);
+    let log = RunningLog::of_backup(&tools.store, &journal, document.name(), document.uid());
+    complete(tools, &journal, &log, pending, volumes).await
 }
 
 /// Checks that the snapshots are looked for where they were taken.
@@ -144,18 +145,20 @@ fn looked_at_anew(report: &SnapshotReport) -> SnapshotReport {
 pub(super) async fn complete(
     tools: &Tools,
     journal: &Journal,
+    log: &RunningLog<'_>,
     pending: &Filed<Pending>,
     volumes: Vec<SnapshotReport>,
 ) -> Result<BackupReport, Error> {
     journal.stage(Stage::Snapshots);
-    let done = async {
+    let done = Box::pin(async {
         let volumes = settle(tools, journal, &pending.document, volumes).await?;
         journal.stage(Stage::Committing);
-        Commit { tools, journal, pending }.write(volumes).await
-    };
-    match done.await {
+        Commit { tools, journal, log, pending }.write(volumes).await
+    });
+    match log.during(done).await {
         Ok(report) => Ok(report),
         Err(source @ Cause::Replaced) => {
+            log.close().await;
             let cleared = clear_late(tools, &pending.document).await;
             Err(Error::Broken { cleared, source: Box::new(source) })
         }
@@ -171,9 +174,4 @@ async fn clear_late(tools: &Tools, pending: &Pending) -> bool {
     let (store, snapshotters) = (&tools.store, &tools.snapshotters);
     let remains = Remains { store, snapshotters, name: pending.name(), uid: Some(pending.uid()) };
     remains.clear_late(&pending.providers()).await.is_ok_and(|left| left.is_empty())
-}
-
-/// How a backup is named in its log.
-pub(super) fn subject(name: &str) -> String {
-    format!("backup=velero/{name}")
 }

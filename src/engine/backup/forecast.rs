@@ -1,16 +1,21 @@
 //! What would become of the volumes, for the dry run: looks, and touches nothing.
 
+use std::collections::BTreeSet;
+
 use bowline_api::GroupResource;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::claim::{Claim, Decision};
+use super::collect::scopes;
 use super::error::Error;
 use super::plan::{Listing, PlannedVolume};
 use super::preflight::{EXCLUDE_LABEL, Ready};
-use super::volumes::{locate, persistent_volume};
-use crate::engine::cluster::{self, ListScope, Listed, Page};
+use super::volumes::{locate, of_claim};
+use crate::engine::cluster::{self, Listed, Page};
 use crate::engine::context::Context;
+use crate::engine::model::shared;
+use crate::engine::model::volume::REATTACH;
 
 /// Decides for every claim that the plan lists.
 pub(super) async fn volumes(context: &Context, ready: &Ready) -> Result<Vec<PlannedVolume>, Error> {
@@ -25,16 +30,18 @@ pub(super) fn claims<'a>(
 ) -> BoxStream<'a, Result<Claim, cluster::Error>> {
     let resource = GroupResource::core("persistentvolumeclaims");
     let listings = ready.plan.listings.iter();
+    let mut seen = BTreeSet::new();
     stream::iter(listings.filter(move |listing| listing.kind.resource == resource))
-        .flat_map(|listing| {
-            let scope = ListScope {
-                namespace: listing.namespace.clone(),
-                label_selector: ready.filters.selector.as_ref().map(ToString::to_string),
-            };
-            let pages = context.cluster.list(&listing.kind, &scope);
+        .flat_map(move |listing| {
+            let scopes = stream::iter(scopes(ready, listing));
+            let pages = scopes.flat_map(|scope| context.cluster.list(&listing.kind, &scope));
             pages.map_ok(|page| stream::iter(taken(ready, listing, &page).into_iter().map(Ok)))
         })
         .try_flatten()
+        .try_filter(move |claim| {
+            let is_new = seen.insert((claim.namespace.clone(), claim.name.clone()));
+            std::future::ready(is_new)
+        })
         .boxed()
 }
 
@@ -61,28 +68,28 @@ async fn volume(context: &Context, ready: &Ready, claim: Claim) -> PlannedVolume
         verdict: "snapshot".to_owned(),
         reason: None,
     };
-    let refuse = |planned: &mut PlannedVolume, reason: String| {
-        "refuse".clone_into(&mut planned.verdict);
-        planned.reason = Some(reason);
-    };
-    match claim.decide(ready.spec.snapshot_volumes != Some(false)) {
-        Decision::Skip { state, reason } => {
-            state.clone_into(&mut planned.verdict);
-            planned.reason = Some(reason.to_owned());
-        }
-        Decision::Fail { reason } => refuse(&mut planned, reason),
-        Decision::Snapshot { volume: name } => {
-            match persistent_volume(context, ready, &name).await {
-                Err(reason) => refuse(&mut planned, reason),
-                Ok(volume) => match locate(context, ready, &name, &volume) {
-                    Ok((snapshotter, id)) => {
-                        planned.provider = Some(snapshotter.provider().to_owned());
-                        planned.volume_id = Some(id);
-                    }
-                    Err(reason) => refuse(&mut planned, reason),
-                },
+    let found = of_claim(context, ready, &claim).await;
+    match claim.decide(&ready.rules(), &found) {
+        Decision::LeaveOut { state, reason } => {
+            planned.verdict = state.to_owned();
+            planned.reason = Some(reason);
+            if let (REATTACH, Some(Ok(volume))) = (state, &found) {
+                planned.volume_id = shared::handle(volume);
             }
         }
+        Decision::Fail { reason } => refuse(&mut planned, reason),
+        Decision::Snapshot { name, volume } => match locate(context, ready, name, volume) {
+            Ok((snapshotter, id)) => {
+                planned.provider = Some(snapshotter.provider().to_owned());
+                planned.volume_id = Some(id);
+            }
+            Err(reason) => refuse(&mut planned, reason),
+        },
     }
     planned
+}
+
+fn refuse(planned: &mut PlannedVolume, reason: String) {
+    "refuse".clone_into(&mut planned.verdict);
+    planned.reason = Some(reason);
 }

@@ -1,12 +1,12 @@
 //! What becomes of the volume of one claim.
 
-use bowline_api::{GroupResource, ItemId, VolumeSpec};
+use bowline_api::{GroupResource, ItemId, SnapshotterError, VolumeSpec};
 use serde::{Deserialize, Serialize};
 
 use super::claim::Claim;
 use crate::engine::journal::Journal;
-use crate::engine::model::volume::PersistentVolumeInfo;
-use crate::engine::report::{Problem, SnapshotReport};
+use crate::engine::model::volume::{PersistentVolumeInfo, REATTACH, SKIPPED, UNBOUND};
+use crate::engine::report::{Problem, SnapshotReport, chain};
 
 /// The state of a volume whose snapshot was started.
 pub(super) const PENDING: &str = "pending";
@@ -21,9 +21,6 @@ pub(super) const FAILED: &str = "failed";
 pub(super) struct Outcome {
     /// How far it is.
     pub report: SnapshotReport,
-    /// Why nothing is kept of it on purpose.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub skipped: Option<String>,
     /// What of the persistent volume its successor gets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub info: Option<PersistentVolumeInfo>,
@@ -42,9 +39,15 @@ impl Outcome {
             volume_id: None,
             snapshot_id: None,
             state: String::new(),
+            reason: None,
         };
-        Self { report, skipped: None, info: None, volume: None }
+        Self { report, info: None, volume: None }
     }
+}
+
+/// Whether nothing is kept of a volume, and that is as it should be.
+pub(super) fn is_left_out(report: &SnapshotReport) -> bool {
+    [SKIPPED, REATTACH, UNBOUND].contains(&report.state.as_str())
 }
 
 /// Names the claim of a volume.
@@ -67,14 +70,60 @@ pub(super) fn complete(journal: &Journal, report: &mut SnapshotReport) {
     journal.volume(&label(report), "snapshot completed");
 }
 
+/// Why a snapshot cannot be had.
+#[derive(Debug)]
+pub(super) struct Fault {
+    message: String,
+    /// What would help, if something is likely to.
+    hint: Option<String>,
+}
+
+impl From<String> for Fault {
+    fn from(message: String) -> Self {
+        Self { message, hint: None }
+    }
+}
+
+impl Fault {
+    /// What a provider said, asked in this place. A volume of another region seems not to exist.
+    pub(super) fn of(error: &SnapshotterError, place: Option<&str>) -> Self {
+        let hint = match (error, place) {
+            (SnapshotterError::NotFound { .. }, Some(place)) => Some(format!(
+                "if the volume is in another region than {place}, or of another account, set \
+                 AWS_REGION or AWS_PROFILE"
+            )),
+            _ => None,
+        };
+        Self { message: chain(error), hint }
+    }
+}
+
 /// A snapshot cannot be had: an error of the backup, which has no such snapshot.
-pub(super) fn fail(journal: &Journal, report: &mut SnapshotReport, message: String) {
+pub(super) fn fail(journal: &Journal, report: &mut SnapshotReport, fault: Fault) {
     FAILED.clone_into(&mut report.state);
     report.snapshot_id = None;
     journal.volume(&label(report), "failed");
-    let problem = Problem::of_item(&claim_of(report), "snapshot", message);
-    journal.error(problem.with_hint(
-        "its data is NOT in this backup; exclude the volume on purpose with \
+    let problem = Problem::of_item(&claim_of(report), "snapshot", fault.message);
+    let first = fault.hint.map(|hint| format!("{hint}; ")).unwrap_or_default();
+    journal.error(problem.with_hint(format!(
+        "{first}its data is NOT in this backup; exclude the volume on purpose with \
          --snapshot-volumes=false or the claim's annotation bowline.io/volume=skip",
-    ));
+    )));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_that_does_not_exist_is_first_looked_for_in_other_regions() {
+        let missing = SnapshotterError::NotFound { what: "volume vol-1 in e1".to_owned() };
+        let fault = Fault::of(&missing, Some("e1"));
+        assert_eq!(fault.message, "volume vol-1 in e1 does not exist");
+        assert!(fault.hint.unwrap().starts_with("if the volume is in another region than e1"));
+        assert!(Fault::of(&missing, None).hint.is_none(), "there is but one place");
+        let (what, reason) = ("volume vol-1".to_owned(), "no".to_owned());
+        let refused = SnapshotterError::Refused { what, reason };
+        assert!(Fault::of(&refused, Some("e1")).hint.is_none());
+    }
 }

@@ -177,7 +177,7 @@ fn document(run: &Run<'_>, written: &Written, items: u64) -> Backup {
     let Run { request, attempt, ready, .. } = run;
     let mut labels = request.labels.clone();
     labels.insert("velero.io/storage-location".to_owned(), LOCATION.to_owned());
-    let mut spec = ready.spec.clone();
+    let mut spec = ready.spec.clone().with_defaults_of_velero();
     spec.ttl = request.ttl.map(|ttl| GoDuration::from_std(ttl).to_string());
     LOCATION.clone_into(&mut spec.storage_location);
     if spec.volume_snapshot_locations.is_empty() {
@@ -193,6 +193,7 @@ fn document(run: &Run<'_>, written: &Written, items: u64) -> Backup {
             creation_timestamp: Some(attempt.start_timestamp),
             labels,
             annotations: annotations(run, written),
+            ..BackupMeta::default()
         },
         spec,
         status: BackupStatus {
@@ -208,7 +209,9 @@ fn document(run: &Run<'_>, written: &Written, items: u64) -> Backup {
 
 fn annotations(run: &Run<'_>, written: &Written) -> BTreeMap<String, String> {
     let version = &run.ready.version;
-    [
+    let policies = run.ready.policies.as_ref().map(|policies| policies.origin().to_string());
+    let mut all = run.request.annotations.clone();
+    let ours = [
         (annotations::ARCHIVE_SHA256, written.sha256.clone()),
         (annotations::ARCHIVE_SIZE, written.size.to_string()),
         (annotations::CLUSTER_UID, run.ready.cluster_uid.clone()),
@@ -216,8 +219,8 @@ fn annotations(run: &Run<'_>, written: &Written) -> BTreeMap<String, String> {
         ("velero.io/source-cluster-k8s-gitversion", version.git_version.clone()),
         ("velero.io/source-cluster-k8s-major-version", version.major.to_string()),
         ("velero.io/source-cluster-k8s-minor-version", version.minor.to_string()),
-    ]
-    .into_iter()
-    .map(|(key, value)| (key.to_owned(), value))
-    .collect()
+    ];
+    all.extend(ours.map(|(key, value)| (key.to_owned(), value)));
+    all.extend(policies.map(|origin| (annotations::VOLUME_POLICIES.to_owned(), origin)));
+    all
 }

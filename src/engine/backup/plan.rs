@@ -1,5 +1,6 @@
 //! What to list, in what order. Pure.
 
+use bowline_api::ItemId;
 use serde::Serialize;
 
 use crate::engine::context::Right;
@@ -8,10 +9,15 @@ use crate::engine::model::{Catalog, Kind};
 
 /// What a backup lists, in order.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// The namespaces that are taken.
     pub namespaces: Vec<String>,
+    /// Objects that are taken before all lists are read, in this order.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_texts")]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    pub first: Vec<ItemId>,
     /// The lists to read.
     pub listings: Vec<Listing>,
     /// The claims that are listed, and what becomes of their volumes; known to the dry run only.
@@ -26,9 +32,11 @@ pub struct Plan {
 
 /// One list to read.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Listing {
     /// The kind.
     #[serde(serialize_with = "as_resource", rename = "resource")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub kind: Kind,
     /// The namespace; none for cluster-scoped kinds, and where all namespaces are read at once.
     pub namespace: Option<String>,
@@ -36,6 +44,7 @@ pub struct Listing {
 
 /// What becomes of the volume of a claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedVolume {
     /// The claim's namespace.
@@ -56,6 +65,7 @@ pub struct PlannedVolume {
 
 /// Something that is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LeftOut {
     /// A resource or an API group.
     pub name: String,
@@ -69,6 +79,7 @@ const NEEDED_VERBS: [&str; 4] = ["list", "create", "get", "delete"];
 /// Decides what to list.
 pub(super) fn plan(catalog: &Catalog, filters: &Filters, namespaces: Vec<String>) -> Plan {
     let mut plan = Plan {
+        first: Vec::new(),
         listings: Vec::new(),
         volumes: Vec::new(),
         left_out: Vec::new(),
@@ -126,6 +137,10 @@ fn unavailable((group, reason): &(String, String)) -> LeftOut {
 
 fn as_resource<S: serde::Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&kind.resource)
+}
+
+fn as_texts<S: serde::Serializer>(ids: &[ItemId], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(ids.iter().map(ToString::to_string))
 }
 
 #[cfg(test)]

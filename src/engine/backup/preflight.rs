@@ -4,16 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt as _;
 
+use super::claim::Rules;
 use super::error::Error;
 use super::forecast;
 use super::plan::{self, Plan};
+use super::policies::{self, PolicySource};
+use super::reach;
 use super::rights;
 use crate::engine::cluster::{ListScope, Version};
 use crate::engine::context::Context;
 use crate::engine::event::{Event, Stage};
 use crate::engine::model::backup::BackupSpec;
-use crate::engine::model::filter::{Filters, NamespaceFilter, ResourceFilter, closest};
-use crate::engine::model::selector::Selector;
+use crate::engine::model::filter::{Filters, NamespaceFilter, Order, closest};
+use crate::engine::model::policy::Policies;
+use crate::engine::model::selector::Selectors;
 use crate::engine::model::{Catalog, Kind, Meta};
 use crate::engine::store::{BackupState, check_name};
 use bowline_api::GroupResource;
@@ -28,10 +32,14 @@ pub struct Request {
     pub name: String,
     /// Labels of the backup.
     pub labels: BTreeMap<String, String>,
+    /// Annotations of the backup; ours stand above them.
+    pub annotations: BTreeMap<String, String>,
     /// What it shall hold.
     pub spec: BackupSpec,
     /// Which objects it shall hold, by label.
-    pub selector: Option<Selector>,
+    pub selectors: Selectors,
+    /// What decides about volumes, before all else.
+    pub policies: Option<PolicySource>,
     /// How long it is kept.
     pub ttl: Option<std::time::Duration>,
     /// Whether an unfinished attempt of this name is cleared first.
@@ -46,9 +54,18 @@ pub(super) struct Ready {
     pub catalog: Catalog,
     pub filters: Filters,
     pub spec: BackupSpec,
+    pub policies: Option<Policies>,
     pub plan: Plan,
     pub nodes: BTreeSet<String>,
     pub replaces: Option<Replaced>,
+}
+
+impl Ready {
+    /// What the user said of all volumes.
+    pub(super) fn rules(&self) -> Rules<'_> {
+        let snapshot_volumes = self.spec.snapshot_volumes != Some(false);
+        Rules { policies: self.policies.as_ref(), snapshot_volumes }
+    }
 }
 
 /// The unfinished attempt that a backup replaces, by its UID; none if its record is gone.
@@ -59,6 +76,7 @@ pub(super) struct Replaced(pub Option<String>);
 pub async fn plan(context: &Context, request: &Request) -> Result<Plan, Error> {
     context.observer.observe(&Event::Stage(Stage::Preflight));
     let mut ready = check(context, request).await?;
+    reach::check(context, &ready).await?;
     ready.plan.volumes = forecast::volumes(context, &ready).await?;
     ready.plan.rights = rights::ask(context, &ready.plan).await;
     Ok(ready.plan)
@@ -71,20 +89,23 @@ pub(super) async fn check(context: &Context, request: &Request) -> Result<Ready,
     let cluster = &context.cluster;
     let catalog = cluster.catalog().await.map_err(Error::Cluster)?;
     let namespaces = namespaces(context, &catalog).await?;
-    let spec = without_excluded(request.spec.clone(), &namespaces);
-    let filters = filters(&spec, request.selector.clone(), &catalog)?;
+    let policies = policies::load(context, &catalog, request.policies.as_ref()).await?;
+    let mut spec = without_excluded(request.spec.clone(), &namespaces);
+    spec.resource_policy = policies.as_ref().and_then(policies::reference);
+    let filters = filters(&spec, request.selectors.clone(), &catalog)?;
     check_namespaces(&request.spec, &filters.namespaces, &namespaces)?;
     let included = namespaces
         .iter()
         .map(|namespace| namespace.name.clone())
         .filter(|name| filters.namespaces.includes(name))
         .collect();
-    let plan = plan::plan(&catalog, &filters, included);
+    let mut plan = plan::plan(&catalog, &filters, included);
+    plan.first = Order::of_record(&spec.ordered_resources)?.resolve(&catalog)?;
     let (cluster_uid, version, nodes) =
         futures::try_join!(cluster.uid(), cluster.version(), cluster.nodes())
             .map_err(Error::Cluster)?;
     let nodes = nodes.hostnames;
-    Ok(Ready { cluster_uid, version, catalog, filters, spec, plan, nodes, replaces })
+    Ok(Ready { cluster_uid, version, catalog, filters, spec, policies, plan, nodes, replaces })
 }
 
 async fn check_free(context: &Context, request: &Request) -> Result<Option<Replaced>, Error> {
@@ -128,20 +149,11 @@ fn without_excluded(mut spec: BackupSpec, namespaces: &[Meta]) -> BackupSpec {
     spec
 }
 
-fn filters(
-    spec: &BackupSpec,
-    selector: Option<Selector>,
-    catalog: &Catalog,
-) -> Result<Filters, Error> {
+fn filters(spec: &BackupSpec, selectors: Selectors, catalog: &Catalog) -> Result<Filters, Error> {
     Ok(Filters {
         namespaces: NamespaceFilter::new(&spec.included_namespaces, &spec.excluded_namespaces)?,
-        resources: ResourceFilter::resolve(
-            &spec.included_resources,
-            &spec.excluded_resources,
-            catalog,
-        )?,
-        include_cluster_resources: spec.include_cluster_resources,
-        selector,
+        kinds: spec.kind_lists().resolve(catalog)?,
+        selectors,
     })
 }
 

@@ -2,9 +2,9 @@
 
 use bowline_api::VolumeSpec;
 
-use super::outcome::{COMPLETED, Outcome};
+use super::outcome::{COMPLETED, Outcome, is_left_out};
 use super::pending::Pending;
-use crate::engine::model::backup::{Backup, annotations};
+use crate::engine::model::backup::Backup;
 use crate::engine::model::volume::{
     NATIVE_SNAPSHOT, NativeSnapshot, NativeSnapshotInfo, NativeSnapshotSpec, NativeSnapshotStatus,
     PersistentVolumeInfo, SnapshotPhase, VolumeInfo,
@@ -23,25 +23,14 @@ pub(super) fn fits(pending: &Pending, report: &BackupReport) -> bool {
 
 /// The document that makes it a backup.
 pub(super) fn document(pending: &Pending, report: &BackupReport, digests: &Digest) -> Backup {
-    let snapshots = snapshots(pending, report);
-    let completed =
-        |snapshot: &&NativeSnapshot| snapshot.status.phase == Some(SnapshotPhase::Completed);
     let mut document = pending.document.clone();
-    let digest = (annotations::DIGESTS_SHA256.to_owned(), digests.sha256.clone());
-    document.metadata.annotations.extend([digest]);
-    let status = &mut document.status;
-    status.phase = Some(report.phase);
-    status.completion_timestamp = report.completion_timestamp;
-    status.volume_snapshots_attempted = snapshots.len() as u64;
-    status.volume_snapshots_completed = snapshots.iter().filter(completed).count() as u64;
-    status.warnings = report.warnings.len() as u64;
-    status.errors = report.errors.len() as u64;
+    document.conclude(report, &snapshots(pending, report), &digests.sha256);
     document
 }
 
 /// One record for each snapshot that was wanted; the failed ones, too.
 pub(super) fn snapshots(pending: &Pending, report: &BackupReport) -> Vec<NativeSnapshot> {
-    let wanted = volumes(pending, report).filter(|(outcome, _)| outcome.skipped.is_none());
+    let wanted = volumes(pending, report).filter(|(_, volume)| !is_left_out(volume));
     wanted.filter_map(|(outcome, volume)| snapshot(pending, outcome, volume)).collect()
 }
 
@@ -103,21 +92,23 @@ fn volume_info(outcome: &Outcome, volume: &SnapshotReport) -> VolumeInfo {
         pv_info: outcome.info.clone(),
         ..VolumeInfo::default()
     };
-    if let Some(reason) = &outcome.skipped {
-        return VolumeInfo { skipped: true, skipped_reason: Some(reason.clone()), ..info };
+    if is_left_out(volume) {
+        return VolumeInfo {
+            skipped: true,
+            skipped_reason: volume.reason.clone(),
+            bowline_state: Some(volume.state.clone()),
+            ..info
+        };
     }
-    let described = described(outcome);
+    let handle = volume.snapshot_id.as_deref();
     let phase = phase(volume);
     let result = if phase == SnapshotPhase::Completed { "succeeded" } else { "failed" };
     VolumeInfo {
         backup_method: Some(NATIVE_SNAPSHOT.to_owned()),
         result: Some(result.to_owned()),
         native_snapshot_info: Some(NativeSnapshotInfo {
-            snapshot_handle: volume.snapshot_id.clone().unwrap_or_default(),
-            volume_type: described.volume_type,
-            volume_az: described.zone.unwrap_or_default(),
-            iops: described.iops.unwrap_or_default().to_string(),
             phase: Some(phase),
+            ..NativeSnapshotInfo::new(handle, &described(outcome))
         }),
         ..info
     }

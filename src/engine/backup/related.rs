@@ -11,8 +11,8 @@ use super::error::Cause;
 use super::intake::Intake;
 use crate::engine::cluster::{ListScope, Listed};
 use crate::engine::context::Context;
+use crate::engine::model::Kind;
 use crate::engine::model::relations::{binding_names_account, definition_of};
-use crate::engine::model::{Kind, Meta};
 
 /// Takes in everything that taken objects need, and what that needs in turn.
 pub(super) async fn collect(context: &Context, intake: &mut Intake<'_>) -> Result<(), Cause> {
@@ -49,24 +49,21 @@ fn definitions(intake: &Intake<'_>) -> Vec<ItemId> {
     kinds.map(|kind| definition_of(&kind.resource)).collect()
 }
 
-async fn look_up(context: &Context, intake: &mut Intake<'_>, id: &ItemId) -> Result<(), Cause> {
+/// Takes in an object that another one needs, if the filters allow it.
+pub(super) async fn look_up(
+    context: &Context,
+    intake: &mut Intake<'_>,
+    id: &ItemId,
+) -> Result<(), Cause> {
     let Some(kind) = kind(intake.ready, &id.resource).cloned() else { return Ok(()) };
-    let volume = id.resource == GroupResource::core("persistentvolumes");
-    let filters = &intake.ready.filters;
-    let excluded_volume = !volume || filters.resources.is_excluded(&id.resource);
-    if excluded_volume && !filters.allows_related(&kind, id.namespace.as_deref()) {
+    if !intake.ready.filters.allows_related(&kind, id.namespace.as_deref()) {
         return Ok(());
     }
     match context.cluster.get_raw(&kind, id.namespace.as_deref(), &id.name).await {
-        Ok(Some(json)) => {
-            #[derive(serde::Deserialize)]
-            struct Item {
-                metadata: Meta,
-            }
-            let Ok(Item { metadata }) = serde_json::from_slice(&json) else { return Ok(()) };
-            intake.take(&kind, &Listed { json, meta: metadata }).await
-        }
-        Ok(None) => Ok(()),
+        Ok(json) => match json.and_then(Listed::of_object) {
+            Some(listed) => intake.take(&kind, &listed).await,
+            None => Ok(()),
+        },
         Err(error) => failed(intake.journal, &kind, id.namespace.clone(), error),
     }
 }
@@ -78,7 +75,7 @@ async fn bindings(context: &Context, intake: &mut Intake<'_>) -> Result<(), Caus
     let resource = GroupResource::new("rbac.authorization.k8s.io", "clusterrolebindings");
     let Some(kind) = kind(intake.ready, &resource).cloned() else { return Ok(()) };
     let filters = &intake.ready.filters;
-    let listed_anyway = filters.includes_kind(&kind) && filters.selector.is_none();
+    let listed_anyway = filters.includes_kind(&kind) && filters.selectors.is_everything();
     if listed_anyway || intake.taken.accounts.is_empty() || !filters.allows_related(&kind, None) {
         return Ok(());
     }

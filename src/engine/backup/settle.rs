@@ -76,7 +76,7 @@ impl Wait<'_> {
         }
         match self.end(&volume).await? {
             Ok(()) => complete(self.journal, &mut volume),
-            Err(message) => fail(self.journal, &mut volume, message),
+            Err(message) => fail(self.journal, &mut volume, message.into()),
         }
         self.journal.item(&claim_of(&volume));
         Ok(volume)

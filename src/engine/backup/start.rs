@@ -4,20 +4,21 @@ use std::pin::pin;
 
 use bowline_api::{SnapshotRequest, SnapshotState, Tags, VolumeSnapshotter};
 use futures::{Stream, StreamExt as _};
+use serde_json::Value;
 
 use super::asked::{Asked, Trouble};
 use super::claim::{Claim, Decision};
 use super::error::Cause;
 use super::halt::Halt;
-use super::outcome::{Outcome, PENDING, complete, fail};
+use super::outcome::{Fault, Outcome, PENDING, complete, fail};
 use super::preflight::{Ready, Request};
-use super::volumes::{info, locate, persistent_volume};
+use super::volumes::{info, locate, of_claim};
 use crate::engine::context::Context;
 use crate::engine::journal::Journal;
 use crate::engine::model::backup::Attempt;
 use crate::engine::model::digest;
-use crate::engine::model::volume::tags;
-use crate::engine::report::chain;
+use crate::engine::model::shared;
+use crate::engine::model::volume::{REATTACH, tags};
 
 /// Takes care of the volumes of all claims, several at once; gives them in order.
 ///
@@ -62,37 +63,36 @@ pub(super) struct Work<'a> {
 impl Work<'_> {
     async fn take_care_of(&self, claim: &Claim) -> Result<Outcome, Cause> {
         let mut outcome = Outcome::new(claim);
-        let started = match claim.decide(self.ready.spec.snapshot_volumes != Some(false)) {
-            Decision::Skip { state, reason } => {
-                self.skip(claim, state, reason, &mut outcome).await;
+        let found = of_claim(self.context, self.ready, claim).await;
+        let volume = found.as_ref().and_then(|found| found.as_ref().ok());
+        outcome.info = volume.map(info);
+        let started = match claim.decide(&self.ready.rules(), &found) {
+            Decision::LeaveOut { state, reason } => {
+                leave_out(&mut outcome, state, reason, volume);
                 Ok(())
             }
-            Decision::Fail { reason } => Err(Trouble::Claim(reason)),
-            Decision::Snapshot { volume } => self.start(claim, &volume, &mut outcome).await,
+            Decision::Fail { reason } => Err(Trouble::Claim(reason.into())),
+            Decision::Snapshot { name, volume } => {
+                self.start(claim, name, volume, &mut outcome).await
+            }
         };
         match started {
             Ok(()) => {}
-            Err(Trouble::Claim(message)) => fail(self.journal, &mut outcome.report, message),
+            Err(Trouble::Claim(fault)) => fail(self.journal, &mut outcome.report, fault),
             Err(Trouble::Run(cause)) => return Err(cause),
         }
         Ok(outcome)
     }
 
-    async fn skip(&self, claim: &Claim, state: &str, reason: &str, outcome: &mut Outcome) {
-        state.clone_into(&mut outcome.report.state);
-        outcome.skipped = Some(reason.to_owned());
-        if let Some(volume) = &claim.volume {
-            let volume = persistent_volume(self.context, self.ready, volume).await;
-            outcome.info = volume.ok().map(|volume| info(&volume));
-        }
-    }
-
-    async fn start(&self, claim: &Claim, name: &str, outcome: &mut Outcome) -> Result<(), Trouble> {
-        let volume = persistent_volume(self.context, self.ready, name).await;
-        let volume = volume.map_err(Trouble::Claim)?;
-        outcome.info = Some(info(&volume));
-        let located = locate(self.context, self.ready, name, &volume);
-        let (snapshotter, volume_id) = located.map_err(Trouble::Claim)?;
+    async fn start(
+        &self,
+        claim: &Claim,
+        name: &str,
+        volume: &Value,
+        outcome: &mut Outcome,
+    ) -> Result<(), Trouble> {
+        let located = locate(self.context, self.ready, name, volume);
+        let (snapshotter, volume_id) = located.map_err(|fault| Trouble::Claim(fault.into()))?;
         outcome.report.provider = Some(snapshotter.provider().to_owned());
         outcome.report.volume_id = Some(volume_id.clone());
         self.asked.note(&self.context.store, self.attempt, snapshotter).await?;
@@ -109,16 +109,21 @@ impl Work<'_> {
         snapshotter: &dyn VolumeSnapshotter,
         request: &SnapshotRequest,
         outcome: &mut Outcome,
-    ) -> Result<(), String> {
-        let created = snapshotter.create_snapshot(request).await;
-        let snapshot = created.map_err(|error| chain(&error))?;
+    ) -> Result<(), Fault> {
+        let snapshot = match snapshotter.create_snapshot(request).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                let place = snapshotter.place().await.ok().flatten();
+                return Err(Fault::of(&error, place.as_deref()));
+            }
+        };
         outcome.volume = Some(snapshot.volume);
         outcome.report.snapshot_id = Some(snapshot.id.clone());
         match snapshot.state {
             SnapshotState::Completed => complete(self.journal, &mut outcome.report),
             SnapshotState::Pending(_) => PENDING.clone_into(&mut outcome.report.state),
             SnapshotState::Failed(reason) => {
-                return Err(format!("snapshot {} failed: {reason}", snapshot.id));
+                return Err(format!("snapshot {} failed: {reason}", snapshot.id).into());
             }
         }
         Ok(())
@@ -136,6 +141,15 @@ impl Work<'_> {
             (tags::LOCATION.to_owned(), tags::location(self.context.store.url())),
         ]);
         SnapshotRequest { volume_id, token: token(&self.attempt.uid, volume), tags }
+    }
+}
+
+/// Notes why nothing is kept of a volume, and how one is reached that comes back as the very same.
+fn leave_out(outcome: &mut Outcome, state: &str, reason: String, volume: Option<&Value>) {
+    state.clone_into(&mut outcome.report.state);
+    outcome.report.reason = Some(reason);
+    if state == REATTACH {
+        outcome.report.volume_id = volume.and_then(shared::handle);
     }
 }
 

@@ -5,17 +5,14 @@ use std::collections::BTreeMap;
 use bowline_api::{GroupResource, VolumeSnapshotter};
 use serde_json::Value;
 
+use super::claim::{Claim, Found};
 use super::preflight::Ready;
 use crate::engine::context::Context;
 use crate::engine::model::volume::PersistentVolumeInfo;
 use crate::engine::report::chain;
 
 /// Reads a persistent volume; an error is said in words.
-pub(super) async fn persistent_volume(
-    context: &Context,
-    ready: &Ready,
-    name: &str,
-) -> Result<Value, String> {
+async fn persistent_volume(context: &Context, ready: &Ready, name: &str) -> Result<Value, String> {
     let resource = GroupResource::core("persistentvolumes");
     let kind = ready.catalog.get(&resource).ok_or("the cluster serves no volumes")?;
     match context.cluster.get(kind, None, name).await {
@@ -23,6 +20,12 @@ pub(super) async fn persistent_volume(
         Ok(None) => Err(format!("its persistent volume {name} does not exist")),
         Err(error) => Err(chain(&error)),
     }
+}
+
+/// Reads the volume that a claim names; none if it names none.
+pub(super) async fn of_claim(context: &Context, ready: &Ready, claim: &Claim) -> Found {
+    let name = claim.volume.as_ref()?;
+    Some(persistent_volume(context, ready, name).await)
 }
 
 /// Finds who snapshots a persistent volume, and the provider's name for the volume behind it.

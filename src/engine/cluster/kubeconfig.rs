@@ -1,6 +1,7 @@
 //! Which cluster is meant, and as whom: the kubeconfig, or the pod's own service account.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use kube::Config;
@@ -23,11 +24,7 @@ pub(super) struct Chosen {
 ///
 /// Without any kubeconfig, and unless a context is asked for, that of the pod it runs in.
 pub(super) async fn choose(options: &Options) -> Result<Chosen, Error> {
-    let read = match &options.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path),
-        None => Kubeconfig::read(),
-    };
-    let mut chosen = match read {
+    let mut chosen = match read(options.kubeconfig.as_deref()) {
         Ok(file) => from_file(file, options.context.clone()).await?,
         Err(error) if is_absent(&error) && options.asks_for_nothing() => {
             let config = Config::incluster().map_err(|_| unusable(error))?;
@@ -37,6 +34,16 @@ pub(super) async fn choose(options: &Options) -> Result<Chosen, Error> {
     };
     adjust(&mut chosen);
     Ok(chosen)
+}
+
+/// The names of all contexts of this kubeconfig, or of the usual ones.
+pub fn contexts(kubeconfig: Option<&Path>) -> Result<Vec<String>, Error> {
+    let file = read(kubeconfig).map_err(unusable)?;
+    Ok(file.contexts.into_iter().map(|context| context.name).collect())
+}
+
+fn read(kubeconfig: Option<&Path>) -> Result<Kubeconfig, KubeconfigError> {
+    kubeconfig.map_or_else(Kubeconfig::read, Kubeconfig::read_from)
 }
 
 async fn from_file(file: Kubeconfig, context: Option<String>) -> Result<Chosen, Error> {

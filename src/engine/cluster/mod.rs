@@ -30,6 +30,7 @@ pub use access::Review;
 pub use client::{Cluster, Options};
 pub use error::Error;
 pub use identity::{Nodes, Version};
+pub use kubeconfig::contexts;
 pub use list::{ListScope, Page};
-pub use objects::{Created, Creation, Deletion, Object, Propagation};
+pub use objects::{Created, Creation, Deletion, FIELD_MANAGER, Object, Propagation};
 pub use page::Listed;

@@ -15,8 +15,9 @@ use crate::engine::model::Kind;
 /// An object as JSON, with all its fields.
 pub type Object = Map<String, Value>;
 
-/// Whose changes these are, in the objects' managed fields.
-const FIELD_MANAGER: (&str, &str) = ("fieldManager", "bowline");
+/// Whose changes ours are, in the objects' managed fields.
+pub const FIELD_MANAGER: &str = "bowline";
+const AS_FIELD_MANAGER: (&str, &str) = ("fieldManager", FIELD_MANAGER);
 
 /// How to create an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -149,8 +150,23 @@ impl Cluster {
         name: &str,
         patch: &Value,
     ) -> Result<Object, Error> {
-        let url = path::with_query(&path::object(kind, namespace, name)?, &[FIELD_MANAGER]);
+        let url = path::with_query(&path::object(kind, namespace, name)?, &[AS_FIELD_MANAGER]);
         let request = describe("patch", kind, namespace, name);
+        self.ask(&Call::merge_patch(url, request, patch.to_string().into())).await
+    }
+
+    /// Merges `patch` into the status of an object, which its kind must serve as a subresource.
+    ///
+    /// Whatever else the patch says is ignored by the server.
+    pub async fn patch_status(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        name: &str,
+        patch: &Value,
+    ) -> Result<Object, Error> {
+        let url = path::with_query(&path::status(kind, namespace, name)?, &[AS_FIELD_MANAGER]);
+        let request = describe("patch status of", kind, namespace, name);
         self.ask(&Call::merge_patch(url, request, patch.to_string().into())).await
     }
 
@@ -216,7 +232,7 @@ fn post(
     object: &Object,
     creation: &Creation<'_>,
 ) -> Result<Call, Error> {
-    let mut query = vec![FIELD_MANAGER];
+    let mut query = vec![AS_FIELD_MANAGER];
     query.extend(creation.dry_run.then_some(("dryRun", "All")));
     let path = path::with_query(&path::new_object(kind, namespace)?, &query);
     let request = describe("create", kind, namespace, name_of(object));

@@ -16,6 +16,16 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// An object that was read by itself; none if it is not one.
+    pub fn of_object(json: Bytes) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        struct Object {
+            metadata: Meta,
+        }
+        let Object { metadata: meta } = serde_json::from_slice(&json).ok()?;
+        Some(Self { json, meta })
+    }
+
     /// Where the API server keeps it, relative to its kind: the order of lists.
     ///
     /// By bytes of `namespace/name`, so that `a-b/x` comes before `a/x`.

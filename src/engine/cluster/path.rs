@@ -31,6 +31,11 @@ pub(super) fn object(kind: &Kind, namespace: Option<&str>, name: &str) -> Result
     Ok(format!("{}/{}", new_object(kind, namespace)?, segment(kind, name)?))
 }
 
+/// The path of the status of one object.
+pub(super) fn status(kind: &Kind, namespace: Option<&str>, name: &str) -> Result<String, Error> {
+    Ok(object(kind, namespace, name)? + "/status")
+}
+
 /// The path of a group in one version.
 pub(super) fn group_version(group: &str, version: &str) -> String {
     match group {

@@ -12,6 +12,7 @@ use crate::engine::report::chain;
 
 /// Something that an operation needs to be allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Right {
     /// What it is to do: `create deployments.apps in shop`, `ec2:CreateSnapshot`.
     pub action: String,
@@ -23,6 +24,7 @@ pub struct Right {
 
 /// Whether something is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Granted {
     /// It is.

@@ -42,7 +42,7 @@ pub async fn backup(
     request: Request<'_>,
 ) -> Result<DeleteReport, Error> {
     let name = request.name;
-    let journal = Journal::new(Arc::clone(observer), clock, format!("backup=velero/{name}"));
+    let journal = Journal::of_backup(Arc::clone(observer), clock, name);
     journal.stage(Stage::Preflight);
     let mut known = known::find(store, snapshotters, &journal, request).await?;
     retention::check(store, clock, ("backup", name), &BackupKeys(name).prefix()).await?;

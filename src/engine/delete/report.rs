@@ -7,6 +7,7 @@ use crate::engine::report::{Phase, Problem};
 
 /// What became of a backup that was to be deleted.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteReport {
     /// The backup's name.
@@ -31,6 +32,7 @@ pub struct DeleteReport {
 
 /// What became of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeletedSnapshot {
     /// Who made it.
     pub provider: String,
@@ -42,6 +44,7 @@ pub struct DeletedSnapshot {
 
 /// What became of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum SnapshotFate {
     /// It was removed.

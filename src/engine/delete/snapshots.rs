@@ -83,7 +83,12 @@ impl Removal<'_> {
                 return SnapshotFate::Foreign;
             }
             Err(error) => {
-                let message = format!("snapshot {id} is still there: {}", chain(&error));
+                let why = chain(&error);
+                let message = if why.contains(id) {
+                    format!("not deleted: {why}")
+                } else {
+                    format!("snapshot {id} is not deleted: {why}")
+                };
                 self.journal.error(Problem::of_run("delete snapshot", message).with_hint(
                     "mend the cause and run the same command again: it finishes the deletion",
                 ));

@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
-use super::probe::{Probe, Verdict};
+use super::probe::{Probe, Verdict, some_of};
 use super::report::{CheckReport, Guard, Outcome, Step};
 use crate::engine::clock::Clock;
 use crate::engine::report::{Problem, chain};
@@ -42,7 +42,8 @@ pub async fn check(store: &BackupStore, clock: Clock) -> CheckReport {
     }
     let notices = store.objects().take_notices();
     warnings.extend(notices.into_iter().map(|notice| Problem::of_run("check", notice)));
-    CheckReport { location: store.url().to_owned(), steps, guard, warnings }
+    let hint = hint(&steps);
+    CheckReport { location: store.url().to_owned(), steps, guard, warnings, hint }
 }
 
 /// One failure is not the end of it: what is left behind costs money.
@@ -85,6 +86,22 @@ async fn try_all(planned: [Planned<'_>; 9]) -> Vec<Step> {
     steps
 }
 
+/// What would help the first step that failed.
+fn hint(steps: &[Step]) -> Option<&'static str> {
+    let failed = steps.iter().find(|step| step.outcome == Outcome::Failed)?;
+    Some(match failed.name {
+        REACH => {
+            "check the URL; for a bucket also region and endpoint (region=, endpoint= in the URL) and \
+             credentials (profile= in the URL, AWS_PROFILE), which must be allowed to list it"
+        }
+        WRITE => "check that you may write there (docs/guides/aws.md has a policy for buckets)",
+        _ => {
+            "backups rely on that: check your rights there (docs/guides/aws.md has a policy for \
+             buckets), or choose another store"
+        }
+    })
+}
+
 fn is_ok(steps: &[Step], name: &str) -> bool {
     steps.iter().any(|step| step.name == name && step.outcome == Outcome::Ok)
 }
@@ -98,7 +115,7 @@ async fn foreign(store: &BackupStore) -> Option<Problem> {
     }
     let message = format!(
         "at its root there is {}: a Velero would find the location Unavailable",
-        foreign.join(", ")
+        some_of(&foreign)
     );
     let hint = "choose a prefix of its own for backups, such as s3://bucket/backups";
     Some(Problem::of_run("list", message).with_hint(hint))

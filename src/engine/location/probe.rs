@@ -30,7 +30,7 @@ pub(super) struct Probe<'a> {
 impl Probe<'_> {
     pub(super) async fn reach(self) -> Verdict {
         let found = self.objects.list_directories("").await.map_err(|error| why(&error))?;
-        Ok((!found.is_empty()).then(|| format!("holds {}", found.join(", "))))
+        Ok((!found.is_empty()).then(|| format!("holds {}", some_of(&found))))
     }
 
     pub(super) async fn write(self) -> Verdict {
@@ -124,6 +124,18 @@ impl Probe<'_> {
     }
 }
 
+/// How many directories a message names.
+const NAMED: usize = 10;
+
+/// Names directories; of many, the first.
+pub(super) fn some_of(directories: &[String]) -> String {
+    let named = directories.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match directories.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
 fn said(error: StoreError) -> String {
     chain(&error)
@@ -131,7 +143,7 @@ fn said(error: StoreError) -> String {
 
 /// Why the location as a whole cannot be reached. That the key is "" is not worth telling.
 fn why(error: &StoreError) -> String {
-    error.source().map_or_else(|| chain(error), |source| chain(source))
+    error.source().map_or_else(|| chain(error), chain)
 }
 
 fn differs(content: &Bytes) -> String {

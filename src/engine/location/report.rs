@@ -7,6 +7,7 @@ use crate::engine::report::Problem;
 
 /// What a location can do, step by step.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CheckReport {
     /// The URL of the location.
@@ -17,10 +18,13 @@ pub struct CheckReport {
     pub guard: Guard,
     /// What is odd.
     pub warnings: Vec<Problem>,
+    /// What would help, if a step failed.
+    pub hint: Option<&'static str>,
 }
 
 /// Something that was tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     /// What was tried, as a verb.
@@ -35,6 +39,7 @@ pub struct Step {
 
 /// Whether a step went well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// It did.
@@ -57,16 +62,20 @@ impl std::fmt::Display for Outcome {
 
 /// How a location guards its objects, each in words; none where the store has nothing of the kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Guard {
     /// Whether earlier versions of objects are kept.
     #[serde(serialize_with = "words")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub versioning: Setting,
     /// Whether objects can be kept from being removed.
     #[serde(serialize_with = "words")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub object_lock: Setting,
     /// How objects are encrypted at rest.
     #[serde(serialize_with = "words")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub encryption: Setting,
 }
 

@@ -16,7 +16,8 @@ pub fn short(text: &str, length: usize) -> String {
     digits
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut digits, byte| {
         // Writing to a String does not fail.
         write!(digits, "{byte:02x}").unwrap_or_default();

@@ -6,8 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::filter::KindLists;
+
 /// What a restore was asked to bring back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct RestoreSpec {
     /// The backup.
@@ -24,6 +27,9 @@ pub struct RestoreSpec {
     pub include_cluster_resources: Option<bool>,
     /// Which objects are taken, by label.
     pub label_selector: Option<Value>,
+    /// Which objects are taken, by one of several selectors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub or_label_selectors: Vec<Value>,
     /// Namespaces that come back under another name.
     pub namespace_mapping: BTreeMap<String, String>,
     /// Whether volumes are made from snapshots; otherwise claims come back empty.
@@ -34,9 +40,38 @@ pub struct RestoreSpec {
     /// Zones (of the backup's volumes) whose volumes are made in another one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub zone_mapping: BTreeMap<String, String>,
+    /// Resources whose recorded status comes back; by default of none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore_status: Option<RestoreStatusSpec>,
+    /// Whether services keep even those node ports that the cluster chose for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preserve_node_ports: Option<bool>,
+}
+
+/// Resources whose recorded status comes back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", default)]
+pub struct RestoreStatusSpec {
+    /// Resources whose status comes back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub included_resources: Vec<String>,
+    /// Resources whose status does not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excluded_resources: Vec<String>,
 }
 
 impl RestoreSpec {
+    /// Its lists of kinds; restores know those of the older set only, as Velero's do.
+    pub fn kind_lists(&self) -> KindLists<'_> {
+        KindLists {
+            included: &self.included_resources,
+            excluded: &self.excluded_resources,
+            include_cluster_resources: self.include_cluster_resources,
+            ..KindLists::default()
+        }
+    }
+
     /// The namespace in the target of what lived in `namespace`.
     pub fn target_namespace<'a>(&'a self, namespace: &'a str) -> &'a str {
         self.namespace_mapping.get(namespace).map_or(namespace, String::as_str)
@@ -45,6 +80,7 @@ impl RestoreSpec {
 
 /// `bowline-restore.json`: written before the first change to the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RestoreRecord {
     /// The restore's name.
@@ -61,6 +97,12 @@ pub struct RestoreRecord {
     pub version: String,
     /// When it began.
     pub start_timestamp: Timestamp,
+    /// Its labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
     /// What was asked.
     pub spec: RestoreSpec,
 }
@@ -78,6 +120,40 @@ mod tests {
         spec.zone_mapping.insert("a".to_owned(), "b".to_owned());
         let written = serde_json::to_value(&spec).unwrap();
         assert_eq!(written["zoneMapping"]["a"], "b");
+        assert_eq!(serde_json::from_value::<RestoreSpec>(written).unwrap(), spec);
+    }
+
+    #[test]
+    fn a_record_from_before_a_field_was_known_is_equal_to_the_same_request_now() {
+        let record = serde_json::json!({"backupName": "b", "includedNamespaces": ["shop"],
+            "excludedNamespaces": [], "includedResources": [], "excludedResources": [],
+            "includeClusterResources": null, "labelSelector": null, "namespaceMapping": {},
+            "restorePVs": null, "allowEmptyVolumes": false});
+        let spec = RestoreSpec {
+            backup_name: "b".to_owned(),
+            included_namespaces: vec!["shop".to_owned()],
+            ..RestoreSpec::default()
+        };
+        assert_eq!(serde_json::from_value::<RestoreSpec>(record.clone()).unwrap(), spec);
+        assert_eq!(serde_json::to_value(&spec).unwrap(), record);
+    }
+
+    #[test]
+    fn all_that_can_be_asked_reads_back_under_veleros_keys() {
+        let status = RestoreStatusSpec {
+            included_resources: vec!["widgets".to_owned()],
+            excluded_resources: Vec::new(),
+        };
+        let spec = RestoreSpec {
+            or_label_selectors: vec![serde_json::json!({"matchLabels": {"a": "b"}})],
+            restore_status: Some(status),
+            preserve_node_ports: Some(false),
+            ..RestoreSpec::default()
+        };
+        let written = serde_json::to_value(&spec).unwrap();
+        assert_eq!(written["restoreStatus"]["includedResources"][0], "widgets");
+        assert_eq!(written["orLabelSelectors"][0]["matchLabels"]["a"], "b");
+        assert_eq!(written["preserveNodePorts"], false);
         assert_eq!(serde_json::from_value::<RestoreSpec>(written).unwrap(), spec);
     }
 }

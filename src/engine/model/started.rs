@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::backup::BackupMeta;
 use crate::engine::report::SnapshotReport;
 
-/// What `bowline-pending.json` tells of a backup's identity and of its snapshots.
+/// What `bowline-pending.json` tells of a backup's identity, of its snapshots, and of its log.
 ///
 /// Reads any version of it: what is not told is absent.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -16,6 +16,8 @@ pub struct Started {
     pub document: StartedDocument,
     /// The volumes of all claims.
     pub volumes: Vec<StartedVolume>,
+    /// The log, by line.
+    pub log: Vec<String>,
 }
 
 /// The part of a backup's document that names it.

@@ -1,7 +1,8 @@
 //! What a backup records of its volumes: Velero's two files, key by key.
 
 use bowline_api::{Tags, VolumeSpec};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 /// A snapshot that a provider was asked for: an entry of `<name>-volumesnapshots.json.gz`.
 ///
@@ -25,22 +26,22 @@ pub struct NativeSnapshotSpec {
     /// The backup's name.
     pub backup_name: String,
     /// The backup's UID.
-    #[serde(rename = "backupUID")]
+    #[serde(rename = "backupUID", alias = "backupUid")]
     pub backup_uid: String,
     /// The name of the volume snapshot location; Velero looks it up in the cluster it restores into.
     pub location: String,
     /// The `PersistentVolume`.
     pub persistent_volume_name: String,
     /// The provider's name of the volume.
-    #[serde(rename = "providerVolumeID")]
+    #[serde(rename = "providerVolumeID", alias = "providerVolumeId")]
     pub provider_volume_id: String,
     /// The provider's type of the volume.
     pub volume_type: String,
     /// The availability zone.
-    #[serde(rename = "volumeAZ", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "volumeAZ", alias = "volumeAz", skip_serializing_if = "Option::is_none")]
     pub volume_az: Option<String>,
     /// Provisioned I/O operations per second.
-    #[serde(rename = "volumeIOPS", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "volumeIOPS", alias = "volumeIops", skip_serializing_if = "Option::is_none")]
     pub volume_iops: Option<i64>,
     /// Provisioned throughput in MiB per second.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,7 +107,12 @@ impl NativeSnapshotSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NativeSnapshotStatus {
     /// The provider's name of the snapshot; absent if it failed.
-    #[serde(rename = "providerSnapshotID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "providerSnapshotID",
+        alias = "providerSnapshotId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub provider_snapshot_id: Option<String>,
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -148,6 +154,10 @@ pub struct VolumeInfo {
     /// Why it was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped_reason: Option<String>,
+    /// What becomes of it in a restore, of one that was left out: `skipped`, `reattach`, `unbound`.
+    /// Absent in Velero's records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bowline_state: Option<String>,
     /// `succeeded` or `failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
@@ -157,6 +167,9 @@ pub struct VolumeInfo {
     /// What a dynamically made volume gets back.
     #[serde(rename = "pvInfo", skip_serializing_if = "Option::is_none")]
     pub pv_info: Option<PersistentVolumeInfo>,
+    /// What Velero tells of other methods; kept as it is.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 /// A provider's snapshot, in Velero's odd capitals.
@@ -168,13 +181,27 @@ pub struct NativeSnapshotInfo {
     /// The provider's type of the volume.
     pub volume_type: String,
     /// The availability zone.
-    #[serde(rename = "volumeAZ")]
+    #[serde(rename = "volumeAZ", alias = "volumeAz")]
     pub volume_az: String,
     /// Provisioned I/O operations per second, as text.
+    #[serde(deserialize_with = "number_as_text")]
     pub iops: String,
     /// How it ended.
-    #[serde(rename = "Phase", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "Phase", alias = "phase", skip_serializing_if = "Option::is_none")]
     pub phase: Option<SnapshotPhase>,
+}
+
+impl NativeSnapshotInfo {
+    /// What is told of a snapshot of a volume like this.
+    pub fn new(handle: Option<&str>, volume: &VolumeSpec) -> Self {
+        Self {
+            snapshot_handle: handle.unwrap_or_default().to_owned(),
+            volume_type: volume.volume_type.clone(),
+            volume_az: volume.zone.clone().unwrap_or_default(),
+            iops: volume.iops.unwrap_or_default().to_string(),
+            phase: None,
+        }
+    }
 }
 
 /// What of a `PersistentVolume` its successor gets.
@@ -190,8 +217,34 @@ pub struct PersistentVolumeInfo {
 /// The method of volumes that were snapshotted by their provider.
 pub const NATIVE_SNAPSHOT: &str = "NativeSnapshot";
 
+/// The method of volumes that were snapshotted by their CSI driver.
+pub const CSI_SNAPSHOT: &str = "CSISnapshot";
+
+/// The method of volumes whose files were copied through a pod.
+pub const POD_VOLUME_BACKUP: &str = "PodVolumeBackup";
+/// The state of a volume that is not copied, and comes back as the very same.
+pub const REATTACH: &str = "reattach";
+/// The state of a volume that is left out on purpose.
+pub const SKIPPED: &str = "skipped";
+/// The state of a volume that does not exist yet.
+pub const UNBOUND: &str = "unbound";
+
 /// The annotation of a claim that says what becomes of its volume.
 pub const VOLUME_ANNOTATION: &str = "bowline.io/volume";
+
+fn number_as_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Iops {
+        Text(String),
+        Number(i64),
+    }
+    Ok(match Option::deserialize(deserializer)? {
+        Some(Iops::Text(text)) => text,
+        Some(Iops::Number(number)) => number.to_string(),
+        None => String::new(),
+    })
+}
 
 /// Tags and labels that tell what a snapshot or a volume was made for.
 pub mod tags {

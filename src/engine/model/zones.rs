@@ -112,6 +112,11 @@ impl Zones {
         !self.available.is_empty() && !self.available.contains(zone)
     }
 
+    /// Whether the provider has zones at all.
+    pub fn are_known(&self) -> bool {
+        !self.available.is_empty()
+    }
+
     /// The zones that volumes can be made in, for messages.
     pub fn names(&self) -> String {
         list(&self.available)

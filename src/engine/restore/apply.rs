@@ -62,6 +62,9 @@ impl Execution<'_> {
         match self.settle(created, &id)? {
             Some(Created::Created(live)) => {
                 self.owners.made(&row.uid, &live);
+                if let Some(status) = &prepared.status {
+                    self.write_status(kind, &id, status).await?;
+                }
                 if orphan {
                     let (kind, namespace, name) = (kind.clone(), id.namespace, id.name);
                     self.owners.remember(Orphan { kind, namespace, name, owners: prepared.owners });

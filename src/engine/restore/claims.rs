@@ -2,17 +2,20 @@
 
 use std::collections::HashMap;
 
-use bowline_api::{GroupResource, ItemId};
+use bowline_api::{GroupResource, ItemId, Snapshot, VolumeSnapshotter};
 use serde_json::{Map, Value};
 
 use super::error::Error;
+use super::kept::{self, Bound, Refusal};
 use super::plan::{Plan, Row, Verdict};
 use super::preflight::{Ready, Request};
 use super::select::{self, damaged};
 use crate::engine::archive::Entry;
 use crate::engine::context::Context;
-use crate::engine::model::digest;
-use crate::engine::model::volume::{NativeSnapshot, SnapshotPhase, VOLUME_ANNOTATION};
+use crate::engine::model::backup::annotations;
+use crate::engine::model::records;
+use crate::engine::model::volume::{NativeSnapshot, REATTACH, VOLUME_ANNOTATION};
+use crate::engine::model::{digest, shared};
 
 /// How to come to a claim that has no volume, or another than the backup's.
 ///
@@ -31,8 +34,10 @@ pub(super) struct ClaimPlan<'a> {
     pub volume: Entry<'a>,
     /// The name of the persistent volume that this restore makes.
     pub name: String,
-    /// What it is made from; none if it is the disk that it was.
+    /// What it is made from; none if it is the very volume that it was.
     pub source: Option<Source<'a>>,
+    /// How that one is reached, where it says so.
+    pub handle: Option<String>,
 }
 
 /// What a volume is made from.
@@ -44,6 +49,8 @@ pub(super) struct Source<'a> {
     pub provider: &'static str,
     /// The zone that the volume is made in; none if it is in no zone.
     pub zone: Option<String>,
+    /// The snapshot as its provider describes it, or why it cannot be used.
+    pub snapshot: Result<Snapshot, String>,
 }
 
 /// What becomes of a claim.
@@ -51,14 +58,12 @@ enum Fate<'a> {
     /// It was not bound; the target may bind it as it likes.
     Fresh,
     /// It comes back without its data, as asked.
-    Empty,
+    Empty(String),
     Volume {
         volume: String,
         snapshot: Option<&'a NativeSnapshot>,
     },
-    Refused {
-        reason: String,
-    },
+    Refused(Refusal),
 }
 
 /// Decides what each claim gets, and with that which persistent volumes are made.
@@ -75,14 +80,19 @@ pub(super) fn plan<'a>(
             continue;
         }
         let (_, claim) = select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
-        match fate(ready, request, &claim) {
+        match fate(ready, request, &row.entry.id(), &claim) {
             Fate::Fresh => {}
-            Fate::Empty => plan.rows[index].reason = "EMPTY: comes back without its data".into(),
-            Fate::Refused { reason } => refuse(&mut plan.rows[index], reason),
+            Fate::Empty(why) => {
+                plan.rows[index].reason = format!("EMPTY: comes back without its data{why}").into();
+            }
+            Fate::Refused(Refusal { reason, hint }) => {
+                plan.rows[index].hint = Some(hint);
+                refuse(&mut plan.rows[index], reason);
+            }
             Fate::Volume { volume, snapshot } => {
                 let volume_row = volumes.get(&volume).copied();
-                match check(context, ready, plan, volume_row, snapshot)? {
-                    Ok((volume_row, source)) => give(plan, index, volume_row, source),
+                match check(context, ready, plan, (&volume, volume_row), snapshot)? {
+                    Ok(found) => give(ready, plan, index, found),
                     Err(reason) => refuse(&mut plan.rows[index], reason),
                 }
             }
@@ -91,29 +101,72 @@ pub(super) fn plan<'a>(
     Ok(())
 }
 
-/// Checks that a persistent volume can be made again from here; gives back its row and what it is
-/// made from, or why not.
+/// A persistent volume that can be made again.
+struct Restorable<'a> {
+    row: usize,
+    source: Option<Source<'a>>,
+    handle: Option<String>,
+}
+
+/// Checks that a persistent volume can be made again from here; says why not.
 fn check<'a>(
     context: &Context,
     ready: &Ready,
     plan: &Plan<'_>,
-    row: Option<usize>,
+    (name, row): (&str, Option<usize>),
     snapshot: Option<&'a NativeSnapshot>,
-) -> Result<Result<(usize, Option<Source<'a>>), String>, Error> {
-    let Some(row) = row else {
-        return Ok(Err("the backup does not hold its persistent volume".to_owned()));
-    };
-    let Some(record) = snapshot else { return Ok(Ok((row, None))) };
+) -> Result<Result<Restorable<'a>, String>, Error> {
+    let Some(row) = row else { return Ok(Err(without_volume(ready, name))) };
     let (_, volume) =
         select::read(ready, plan.rows[row].entry).map_err(|cause| damaged(ready, cause))?;
-    let Some(snapshotter) = context.snapshotters.of_volume(&Value::Object(volume)) else {
+    let volume = Value::Object(volume);
+    let Some(record) = snapshot else {
+        return Ok(Ok(Restorable { row, source: None, handle: shared::handle(&volume) }));
+    };
+    let Some(snapshotter) = context.snapshotters.of_volume(&volume) else {
         let names = context.snapshotters.names();
         return Ok(Err(format!(
             "no snapshotter knows the kind of its volume (there are: {names})"
         )));
     };
-    let zone = record.spec.volume_spec().zone;
-    Ok(Ok((row, Some(Source { record, provider: snapshotter.provider(), zone }))))
+    if let Some(fault) = id_fault(snapshotter, record) {
+        return Ok(Err(fault));
+    }
+    let source = Source {
+        record,
+        provider: snapshotter.provider(),
+        zone: record.spec.volume_spec().zone,
+        snapshot: Err("its snapshot was not looked at".to_owned()),
+    };
+    Ok(Ok(Restorable { row, source: Some(source), handle: None }))
+}
+
+/// Why there is no persistent volume for a claim: it is not in the archive, or not restored.
+fn without_volume(ready: &Ready, name: &str) -> String {
+    let id = records::persistent_volume(name);
+    match ready.opened.lacking.get(&id) {
+        Some(promise) => format!("the archive lacks {id}, although {promise}"),
+        None if ready.opened.contents.find(&id).is_none() => {
+            format!("the backup does not hold its persistent volume {name}")
+        }
+        None => format!("its persistent volume {name} is left out of this restore"),
+    }
+}
+
+/// What is wrong with the id of a snapshot that was recorded; a provider is asked for none but its
+/// own.
+fn id_fault(snapshotter: &dyn VolumeSnapshotter, record: &NativeSnapshot) -> Option<String> {
+    let provider = snapshotter.provider();
+    let id = record.snapshot_id().unwrap_or_default();
+    match record.spec.bowline_provider.as_deref() {
+        Some(made_by) if made_by != provider => Some(format!(
+            "snapshot {id} is of provider \"{made_by}\", but the volume is one of {provider}"
+        )),
+        _ if !snapshotter.is_snapshot_id(id) => {
+            Some(format!("\"{id}\" is not the id of a snapshot of provider {provider}"))
+        }
+        _ => None,
+    }
 }
 
 /// Finds the persistent volumes; none is made but for a claim.
@@ -130,7 +183,8 @@ fn volume_rows(rows: &mut [Row<'_>]) -> HashMap<String, usize> {
     found
 }
 
-fn give<'a>(plan: &mut Plan<'a>, row: usize, volume_row: usize, source: Option<Source<'a>>) {
+fn give<'a>(ready: &Ready, plan: &mut Plan<'a>, row: usize, found: Restorable<'a>) {
+    let Restorable { row: volume_row, source, handle } = found;
     let volume = plan.rows[volume_row].entry;
     let recorded = volume.name().to_owned();
     let claim = plan.rows[row].entry.id();
@@ -144,7 +198,7 @@ fn give<'a>(plan: &mut Plan<'a>, row: usize, volume_row: usize, source: Option<S
         target.reason = source.reason().into();
     } else {
         target.verdict = Verdict::Reattach;
-        target.reason = "the very disk that it was, with reclaim policy Retain".into();
+        target.reason = reattached(ready, handle.as_deref()).into();
         plan.preparation.reattached.insert(recorded.clone());
     }
     let key = (claim.namespace.unwrap_or_default(), claim.name);
@@ -152,7 +206,20 @@ fn give<'a>(plan: &mut Plan<'a>, row: usize, volume_row: usize, source: Option<S
     if recorded != name {
         plan.preparation.renamed.insert(recorded, name.clone());
     }
-    plan.claims.push(ClaimPlan { row, volume_row, volume, name, source });
+    plan.claims.push(ClaimPlan { row, volume_row, volume, name, source, handle });
+}
+
+/// What the plan says of a volume that comes back as the very same.
+fn reattached(ready: &Ready, handle: Option<&str>) -> String {
+    let handle = handle.map(|handle| format!(" ({handle})")).unwrap_or_default();
+    let same =
+        format!("not copied: the very volume that it was{handle}, with reclaim policy Retain");
+    let from = ready.opened.backup.annotation(annotations::CLUSTER_UID);
+    if from == Some(&ready.cluster_uid) {
+        same
+    } else {
+        format!("{same}; this is another cluster, which must be able to reach it")
+    }
 }
 
 fn refuse(row: &mut Row<'_>, reason: String) {
@@ -160,7 +227,12 @@ fn refuse(row: &mut Row<'_>, reason: String) {
     row.reason = reason.into();
 }
 
-fn fate<'a>(ready: &'a Ready, request: &Request, claim: &Map<String, Value>) -> Fate<'a> {
+fn fate<'a>(
+    ready: &'a Ready,
+    request: &Request,
+    id: &ItemId,
+    claim: &Map<String, Value>,
+) -> Fate<'a> {
     let text = |part: &str, key: &str| claim.get(part)?.get(key)?.as_str();
     let Some(volume) = text("spec", "volumeName").filter(|name| !name.is_empty()) else {
         return Fate::Fresh;
@@ -169,33 +241,31 @@ fn fate<'a>(ready: &'a Ready, request: &Request, claim: &Map<String, Value>) -> 
         return Fate::Fresh;
     }
     if request.spec.restore_volumes == Some(false) {
-        return Fate::Empty;
+        return Fate::Empty(String::new());
     }
-    let wish =
-        claim.get("metadata").and_then(|meta| meta.get("annotations")?.get(VOLUME_ANNOTATION));
-    if wish == Some(&Value::from("reattach")) {
+    if is_reattached(ready, volume, claim) {
         return Fate::Volume { volume: volume.to_owned(), snapshot: None };
     }
-    match usable(ready, volume) {
+    match kept::snapshot(&ready.opened, Bound { claim: id, object: claim, volume }) {
         Ok(snapshot) => Fate::Volume { volume: volume.to_owned(), snapshot: Some(snapshot) },
-        Err(_) if request.spec.allow_empty_volumes => Fate::Empty,
-        Err(reason) => Fate::Refused { reason },
+        Err(refusal) if request.spec.allow_empty_volumes => {
+            Fate::Empty(format!("; {}", refusal.reason))
+        }
+        Err(refusal) => Fate::Refused(refusal),
     }
 }
 
-/// The snapshot of a volume, if it is one that can be restored.
-fn usable<'a>(ready: &'a Ready, volume: &str) -> Result<&'a NativeSnapshot, String> {
-    let Some(snapshot) = ready.opened.snapshots.get(volume) else {
-        let info = ready.opened.volumes.get(volume);
-        let reason = info.and_then(|info| info.skipped_reason.as_deref());
-        return Err(match reason {
-            Some(reason) => format!("its volume {volume} was not backed up: {reason}"),
-            None => format!("the backup holds no snapshot of its volume {volume}"),
-        });
-    };
-    let usable = snapshot.status.phase == Some(SnapshotPhase::Completed)
-        && snapshot.status.provider_snapshot_id.as_deref().is_some_and(|id| !id.is_empty());
-    if usable { Ok(snapshot) } else { Err(format!("the snapshot of its volume {volume} failed")) }
+/// Whether a volume comes back as the very same: as the backup says, or, where it says nothing of it,
+/// the claim. A backup of ours that asked for a snapshot has said so.
+fn is_reattached(ready: &Ready, volume: &str, claim: &Map<String, Value>) -> bool {
+    let opened = &ready.opened;
+    if let Some(state) = opened.volumes.get(volume).and_then(|it| it.bowline_state.as_deref()) {
+        return state == REATTACH;
+    }
+    let ours = opened.backup.annotation(annotations::VERSION).is_some();
+    let wish =
+        claim.get("metadata").and_then(|meta| meta.get("annotations")?.get(VOLUME_ANNOTATION));
+    wish == Some(&Value::from(REATTACH)) && !(ours && opened.snapshots.contains_key(volume))
 }
 
 /// The name of the persistent volume that a restore makes for one that was backed up.

@@ -35,6 +35,7 @@ impl<'a> Tables<'a, '_> {
     pub(super) fn classify(&self, selected: Selected<'a>) -> Result<Row<'a>, Error> {
         let Selected { entry, meta } = selected;
         let id = entry.id();
+        let entry = self.in_served_version(entry);
         let (_, object) =
             select::read(self.ready, entry).map_err(|cause| damaged(self.ready, cause))?;
         let (step, _) = kinds::step(&id.resource, self.custom.contains(&id.resource));
@@ -46,6 +47,7 @@ impl<'a> Tables<'a, '_> {
             uid: meta.uid.clone(),
             live_uid: None,
             ours: false,
+            hint: None,
             first: false,
             child: None,
         };
@@ -58,6 +60,18 @@ impl<'a> Tables<'a, '_> {
             row.child = (!meta.owner_references.is_empty()).then(|| Box::new(meta));
         }
         Ok(row)
+    }
+
+    /// The object in the version that the source preferred, or else in one that the target serves.
+    ///
+    /// Velero writes others, too, where it was told to (`EnableAPIGroupVersions`).
+    fn in_served_version(&self, entry: Entry<'a>) -> Entry<'a> {
+        if is_served(self.ready, &self.custom, &entry) {
+            return entry;
+        }
+        let id = entry.id();
+        let mut versions = self.ready.opened.contents.versions(&id);
+        versions.find(|it| is_served(self.ready, &self.custom, it)).unwrap_or(entry)
     }
 
     /// Why an object never comes back, if it does not.

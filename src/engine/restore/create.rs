@@ -5,17 +5,18 @@ use std::sync::Arc;
 use super::document::{self, PlanDocument};
 use super::error::{Cause, Error};
 use super::execute::Execution;
-use super::plan;
+use super::plan::{self, Plan};
 use super::preflight::{self, Ready, Request};
 use super::readiness;
 use super::records::{self, Records};
 use super::rights;
 use super::volumes;
-use crate::engine::context::Context;
+use crate::engine::context::{Context, Right};
 use crate::engine::event::Stage;
 use crate::engine::journal::Journal;
 use crate::engine::model::restore::RestoreRecord;
-use crate::engine::report::{Phase, Problem, RestoreReport, VolumeReport};
+use crate::engine::model::volume::VolumeInfo;
+use crate::engine::report::{Phase, Problem, RestoreReport, VolumeReport, chain};
 
 /// Decides what a restore would do; changes nothing.
 pub async fn dry_run(context: &Context, request: &Request) -> Result<PlanDocument, Error> {
@@ -23,8 +24,14 @@ pub async fn dry_run(context: &Context, request: &Request) -> Result<PlanDocumen
     let ready = check(context, &journal, request).await?;
     let record = records::identity(context, request, &ready).await?;
     journal.stage(Stage::Planning);
-    let plan = plan::plan(context, request, &ready, &record.uid).await?;
+    let mut plan = Box::pin(plan::plan(context, request, &ready, &record.uid)).await?;
     let rights = rights::ask(context, &plan).await;
+    match plan.check_answered() {
+        Err(error) if Right::missing(&rights).is_empty() => return Err(error),
+        Err(error) => plan.warnings.push(Problem::of_run("plan", chain(&error))),
+        Ok(()) => {}
+    }
+    warn(&journal, &plan);
     document::write(request, &ready, &plan, rights)
 }
 
@@ -37,17 +44,20 @@ pub async fn create(context: &Context, request: &Request) -> Result<RestoreRepor
     let ready = check(context, &journal, request).await?;
     let record = records::identity(context, request, &ready).await?;
     journal.stage(Stage::Planning);
-    let plan = plan::plan(context, request, &ready, &record.uid).await?;
+    let mut plan = Box::pin(plan::plan(context, request, &ready, &record.uid)).await?;
     rights::require(context, &plan).await?;
+    plan.check_answered()?;
+    warn(&journal, &plan);
+    tell_lacking(&journal, request, &ready, &plan);
     let execution = Execution::new(context, &journal, request, &ready, &plan);
-    run(&execution, record)
+    Box::pin(run(&execution, record))
         .await
         .map_err(|source| Error::Broken { name: request.name.clone(), source: Box::new(source) })
 }
 
 fn journal(context: &Context, request: &Request) -> Arc<Journal> {
-    let subject = format!("restore=velero/{}", request.name);
-    Arc::new(Journal::new(Arc::clone(&context.observer), context.clock, subject))
+    let observer = Arc::clone(&context.observer);
+    Arc::new(Journal::of_restore(observer, context.clock, &request.name))
 }
 
 async fn check(context: &Context, journal: &Journal, request: &Request) -> Result<Ready, Error> {
@@ -64,20 +74,67 @@ async fn check(context: &Context, journal: &Journal, request: &Request) -> Resul
     Ok(ready)
 }
 
+/// Tells what the records promise and nothing in the archive asks for: it does not come back.
+///
+/// The claim that asks for its volume is refused with the same words.
+fn tell_lacking(journal: &Journal, request: &Request, ready: &Ready, plan: &Plan<'_>) {
+    if request.spec.restore_volumes == Some(false) {
+        return;
+    }
+    let opened = &ready.opened;
+    for (id, promise) in &opened.lacking {
+        let claim = match id.namespace {
+            Some(_) => Some(id.clone()),
+            None => opened.volumes.get(&id.name).and_then(VolumeInfo::claim),
+        };
+        let is_told = claim.as_ref().is_some_and(|claim| opened.contents.find(claim).is_some());
+        let namespace = claim.and_then(|claim| claim.namespace);
+        let is_meant = namespace.is_none_or(|it| ready.filters.namespaces.includes(&it));
+        let is_planned = plan.missing.iter().any(|missing| missing.id == *id);
+        if is_meant && !is_told && !is_planned {
+            let message = format!("the archive lacks it, although {promise}");
+            let hint = format!("bowline backup verify {} tells more", request.spec.backup_name);
+            let problem = Problem::of_item(id, "open", message).with_hint(hint);
+            // With a selector nobody knows whether an object that is not there would be meant.
+            if ready.filters.selectors.is_everything() {
+                journal.error(problem);
+            } else {
+                journal.warn(problem);
+            }
+        }
+    }
+}
+
+fn warn(journal: &Journal, plan: &Plan<'_>) {
+    plan.warnings.iter().for_each(|problem| journal.warn(problem.clone()));
+}
+
 async fn run(execution: &Execution<'_>, record: RestoreRecord) -> Result<RestoreReport, Cause> {
     let journal = execution.journal;
     let records = Records::begin(execution.context, journal, record).await?;
-    journal.stage(Stage::Restoring);
-    journal.expect(execution.plan.rows.len() as u64);
-    let ((), mut volumes) = futures::try_join!(execution.steps(), volumes::restore_all(execution))?;
-    journal.stage(Stage::Awaiting);
-    readiness::await_workloads(execution, &volumes).await?;
-    execution.finish().await?;
+    let log = records.running_log(journal);
+    let work = bring_back(execution);
+    let mut volumes = match &log {
+        Some(log) => Box::pin(log.during(work)).await?,
+        None => work.await?,
+    };
     journal.stage(Stage::Recording);
     volumes.extend(other_claims(execution));
     let report = report(execution, &records.record, volumes);
-    records.finish(execution, &report).await;
+    records.finish(execution, &report, log.as_ref()).await;
     Ok(with_late_problems(execution, report))
+}
+
+/// Makes what the plan says, and waits until it has come up.
+async fn bring_back(execution: &Execution<'_>) -> Result<Vec<VolumeReport>, Cause> {
+    let journal = execution.journal;
+    journal.stage(Stage::Restoring);
+    journal.expect(execution.plan.rows.len() as u64);
+    let ((), volumes) = futures::try_join!(execution.steps(), volumes::restore_all(execution))?;
+    journal.stage(Stage::Awaiting);
+    readiness::await_workloads(execution, &volumes).await?;
+    execution.finish().await?;
+    Ok(volumes)
 }
 
 /// Claims that got no volume from this restore, with the reason as their state.
@@ -107,7 +164,25 @@ fn other_claims(execution: &Execution<'_>) -> Vec<VolumeReport> {
             state: state.to_owned(),
         }
     })
+    .chain(missing_claims(plan))
     .collect()
+}
+
+/// Claims that the archive does not hold.
+fn missing_claims(plan: &Plan<'_>) -> impl Iterator<Item = VolumeReport> {
+    let missing = plan.missing.iter().filter(|it| it.id.resource == super::claims::claims());
+    missing.map(|missing| {
+        let target = plan.preparation.target(&missing.id);
+        let refused = missing.verdict == plan::Verdict::Refuse;
+        VolumeReport {
+            namespace: target.namespace.unwrap_or_default(),
+            claim: target.name,
+            persistent_volume: None,
+            snapshot_id: None,
+            volume_id: None,
+            state: if refused { "refused" } else { "skipped" }.to_owned(),
+        }
+    })
 }
 
 fn report(

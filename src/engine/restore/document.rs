@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::error::Error;
+use super::missing::Missing;
 use super::plan::{Plan, Row, Verdict};
 use super::preflight::{Ready, Request};
 use super::prepare;
 use super::select::{self, damaged};
 use crate::engine::context::Right;
-use crate::engine::model::kinds::Step;
+use crate::engine::model::kinds::{self, Step};
+use crate::engine::report::Problem;
 
 /// One object of the plan, as it is printed.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedItem {
     /// The step in which it is dealt with.
@@ -34,6 +37,7 @@ pub struct PlannedItem {
 
 /// The whole plan, as it is printed.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PlanDocument {
     /// The restore's name.
@@ -48,6 +52,8 @@ pub struct PlanDocument {
     pub items: Vec<PlannedItem>,
     /// What the restore needs to be allowed, and whether it is.
     pub rights: Vec<Right>,
+    /// What is odd about it, although it can be carried out.
+    pub warnings: Vec<Problem>,
 }
 
 /// Writes a plan out as people and programs read it.
@@ -62,6 +68,7 @@ pub(super) fn write(
     for row in &plan.rows {
         items.push(planned(ready, plan, row)?);
     }
+    items.extend(plan.missing.iter().map(|missing| not_held(plan, missing)));
     let mut counts = BTreeMap::new();
     for item in &items {
         *counts.entry(item.verdict.word()).or_insert(0) += 1;
@@ -73,6 +80,7 @@ pub(super) fn write(
         counts,
         items,
         rights,
+        warnings: plan.warnings.clone(),
     })
 }
 
@@ -84,6 +92,20 @@ fn bare_namespace(name: &str) -> PlannedItem {
         namespace: None,
         name: name.to_owned(),
         reason: Some("the backup does not hold the namespace itself".to_owned()),
+        transformations: Vec::new(),
+    }
+}
+
+fn not_held(plan: &Plan<'_>, missing: &Missing) -> PlannedItem {
+    let target = plan.preparation.target(&missing.id);
+    let (step, _) = kinds::step(&target.resource, false);
+    PlannedItem {
+        step: step.to_string(),
+        verdict: missing.verdict,
+        resource: target.resource.to_string(),
+        namespace: target.namespace,
+        name: target.name,
+        reason: Some(missing.reason.clone()),
         transformations: Vec::new(),
     }
 }

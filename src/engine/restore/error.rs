@@ -43,12 +43,14 @@ pub enum Error {
         name: String,
     },
     /// The backup is not good.
-    #[error("backup \"{name}\" is {phase} and cannot be restored")]
+    #[error("backup \"{name}\" is {phase} and cannot be restored: {reason}")]
     BackupNotGood {
         /// The backup's name.
         name: String,
         /// How it ended.
         phase: Phase,
+        /// What that means for it.
+        reason: String,
     },
     /// The backup is not what was written.
     #[error("backup \"{name}\" is damaged: {reason}")]
@@ -74,6 +76,14 @@ pub enum Error {
     UnknownNamespace {
         /// What was named.
         name: String,
+        /// A namespace of a similar name.
+        similar: Option<String>,
+    },
+    /// A pattern of namespaces matches none, so that nothing would come back.
+    #[error("no namespace in the backup matches \"{pattern}\"")]
+    NoSuchNamespace {
+        /// The pattern as given.
+        pattern: String,
     },
     /// It is not clear in which zones volumes are to be made.
     #[error("there is no zone for some volumes")]

@@ -77,6 +77,7 @@ impl<'a> Execution<'a> {
     pub(super) async fn steps(&self) -> Result<(), Cause> {
         let mut catalog = self.ready.catalog.clone();
         self.report_plan();
+        self.complete_statuses().await?;
         self.bare_namespaces().await?;
         for step in Step::ALL.into_iter().filter(|step| !LATER.contains(step)) {
             let made = self.step(step, &catalog).await?;
@@ -114,7 +115,11 @@ impl<'a> Execution<'a> {
 
     /// Counts the outcomes.
     pub(super) fn counts(&self) -> ItemCounts {
-        let mut counts = ItemCounts { planned: self.plan.rows.len() as u64, ..Default::default() };
+        let missing = &self.plan.missing;
+        let planned = (self.plan.rows.len() + missing.len()) as u64;
+        let refused = missing.iter().filter(|it| it.verdict == Verdict::Refuse).count() as u64;
+        let skipped = missing.len() as u64 - refused;
+        let mut counts = ItemCounts { planned, skipped, failed: refused, ..Default::default() };
         for outcome in self.outcomes().values() {
             match outcome {
                 Outcome::Created => counts.created += 1,
@@ -132,8 +137,23 @@ impl<'a> Execution<'a> {
         self.plan.preparation.target(&row.entry.id())
     }
 
+    /// What the archive does not hold cannot come back.
+    fn report_missing(&self) {
+        for missing in &self.plan.missing {
+            let target = self.plan.preparation.target(&missing.id);
+            let problem = Problem::of_item(&target, "plan", missing.reason.clone());
+            match missing.verdict {
+                Verdict::Refuse => {
+                    self.journal.error(problem.with_hint("another backup may hold it"));
+                }
+                _ => self.journal.warn(problem),
+            }
+        }
+    }
+
     /// What the plan leaves as it is has its outcome already.
     fn report_plan(&self) {
+        self.report_missing();
         for (index, row) in self.plan.rows.iter().enumerate() {
             let target = self.target(row);
             match row.verdict {
@@ -145,9 +165,12 @@ impl<'a> Execution<'a> {
                     self.journal.warn(problem.with_hint(hint(&target)));
                     self.record(index, Outcome::Differs);
                 }
+                // Told as an error of the claim that it is for.
+                Verdict::Refuse if self.is_for_a_claim(index) => {}
                 Verdict::Refuse => {
                     let mut problem = Problem::of_item(&target, "plan", row.reason.clone());
-                    problem.hint = row.live_uid.as_ref().map(|_| hint(&target));
+                    let in_the_way = row.live_uid.as_ref().map(|_| hint(&target));
+                    problem.hint = row.hint.map(str::to_owned).or(in_the_way);
                     self.journal.error(problem);
                     self.record(index, Outcome::Failed);
                 }
@@ -156,6 +179,11 @@ impl<'a> Execution<'a> {
                 self.remember_unlinked(row);
             }
         }
+    }
+
+    /// Whether it is the persistent volume of a claim that gets one.
+    fn is_for_a_claim(&self, row: usize) -> bool {
+        self.plan.claims.iter().any(|claim| claim.volume_row == row)
     }
 
     async fn bare_namespaces(&self) -> Result<(), Cause> {

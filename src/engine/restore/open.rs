@@ -1,18 +1,21 @@
 //! Reads a backup, and checks that it is what was written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use bowline_api::StoreError;
-use serde::de::DeserializeOwned;
+use bowline_api::{ItemId, StoreError};
 
 use super::error::Error;
+use super::missing::Listed;
 use crate::engine::archive::{self, Contents, Limits};
 use crate::engine::context::Context;
+use crate::engine::model::Object;
 use crate::engine::model::backup::{Backup, annotations};
 use crate::engine::model::filter::closest;
+use crate::engine::model::records;
+use crate::engine::model::results::BackupResults;
 use crate::engine::model::volume::{NativeSnapshot, VolumeInfo};
 use crate::engine::report::{Phase, chain};
-use crate::engine::store::{self, BackupKeys, BackupState, Digest, Digests};
+use crate::engine::store::{self, BackupKeys, BackupState, BackupStore, Digest, Digests};
 
 /// A backup that was read.
 #[derive(Debug)]
@@ -23,6 +26,24 @@ pub(super) struct Opened {
     pub snapshots: HashMap<String, NativeSnapshot>,
     /// What became of each volume, by persistent volume.
     pub volumes: HashMap<String, VolumeInfo>,
+    /// What its records promise and its archive does not hold, with the words of the promise.
+    pub lacking: BTreeMap<ItemId, String>,
+    pub others: Others,
+}
+
+/// Records that only Velero's backups have, or that only tell reasons.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    /// What went wrong.
+    pub results: BackupResults,
+    /// The copies of files that were made through pods.
+    pub pod_volume_backups: Vec<Object>,
+    /// The snapshots of CSI drivers, up to Velero 1.16.
+    pub csi_snapshots: Vec<Object>,
+    /// What those are bound to.
+    pub csi_contents: Vec<Object>,
+    /// The names of all objects, also of those that failed.
+    pub listed: Listed,
 }
 
 /// Reads a backup that may be restored.
@@ -30,15 +51,48 @@ pub(super) async fn open(context: &Context, name: &str) -> Result<Opened, Error>
     let backup = find(context, name).await?;
     check_phase(&backup, name)?;
     let keys = BackupKeys(name);
-    let digests = digests(context, &backup, keys).await?;
-    let contents = contents(context, &backup, name).await?;
-    let snapshots: Vec<NativeSnapshot> =
-        side_file(context, digests.as_ref(), keys.volume_snapshots(), name).await?;
+    let unreadable = |error| unreadable(error, name);
+    let digests = context.store.digests(&backup).await.map_err(unreadable)?;
+    let contents = contents(context, &backup, digests.as_ref(), name).await?;
+    let snapshots: Vec<NativeSnapshot> = context
+        .store
+        .side_file(digests.as_ref(), &keys.volume_snapshots())
+        .await
+        .map_err(unreadable)?;
     let volumes: Vec<VolumeInfo> =
-        side_file(context, digests.as_ref(), keys.volume_info(), name).await?;
+        context.store.side_file(digests.as_ref(), &keys.volume_info()).await.map_err(unreadable)?;
+    check_records(&backup, &snapshots, &volumes)?;
+    let lacking = records::lacking(&backup, &snapshots, &volumes, |id| contents.find(id).is_some());
+    let others = others(&context.store, digests.as_ref(), keys).await.map_err(unreadable)?;
     let snapshots = snapshots.into_iter().map(|s| (s.spec.persistent_volume_name.clone(), s));
     let volumes = volumes.into_iter().map(|volume| (volume.pv_name.clone(), volume));
-    Ok(Opened { backup, contents, snapshots: snapshots.collect(), volumes: volumes.collect() })
+    Ok(Opened {
+        backup,
+        contents,
+        snapshots: snapshots.collect(),
+        volumes: volumes.collect(),
+        lacking,
+        others,
+    })
+}
+
+/// Reads what else there is; our own archives hold what their lists name.
+async fn others(
+    store: &BackupStore,
+    digests: Option<&Digests>,
+    keys: BackupKeys<'_>,
+) -> Result<Others, store::Error> {
+    let results = store.side_file(digests, &keys.results()).await?;
+    if digests.is_some() {
+        return Ok(Others { results, ..Others::default() });
+    }
+    Ok(Others {
+        results,
+        pod_volume_backups: store.side_file(None, &keys.pod_volume_backups()).await?,
+        csi_snapshots: store.side_file(None, &keys.csi_snapshots()).await?,
+        csi_contents: store.side_file(None, &keys.csi_contents()).await?,
+        listed: store.side_file(None, &keys.resource_list()).await?,
+    })
 }
 
 async fn find(context: &Context, name: &str) -> Result<Backup, Error> {
@@ -48,7 +102,8 @@ async fn find(context: &Context, name: &str) -> Result<Backup, Error> {
         Some(BackupState::Incomplete(_)) => Err(Error::BackupIncomplete { name: name.to_owned() }),
         Some(BackupState::Invalid(reason)) => Err(damaged(reason)),
         Some(BackupState::Deleting) => {
-            Err(Error::BackupNotGood { name: name.to_owned(), phase: Phase::Deleting })
+            let reason = "its files and snapshots are being deleted".to_owned();
+            Err(Error::BackupNotGood { name: name.to_owned(), phase: Phase::Deleting, reason })
         }
         None => {
             let names = context.store.backup_names().await.map_err(Error::Location)?;
@@ -59,75 +114,67 @@ async fn find(context: &Context, name: &str) -> Result<Backup, Error> {
     }
 }
 
-/// Only what came to its end may be restored; what is missing in a partly failed one is known.
 fn check_phase(backup: &Backup, name: &str) -> Result<(), Error> {
-    match backup.phase() {
-        Phase::Completed | Phase::PartiallyFailed => Ok(()),
-        phase => Err(Error::BackupNotGood { name: name.to_owned(), phase }),
+    match backup.flaw() {
+        None => Ok(()),
+        Some(reason) => {
+            let phase = backup.phase();
+            Err(Error::BackupNotGood { name: name.to_owned(), phase, reason })
+        }
     }
 }
 
-/// Reads the digests that the backup's document vouches for; Velero's backups have none.
-async fn digests(
+/// Reads the archive, which must be the one that was written, if anything tells which that was.
+async fn contents(
     context: &Context,
     backup: &Backup,
-    keys: BackupKeys<'_>,
-) -> Result<Option<Digests>, Error> {
-    let Some(expected) = backup.annotation(annotations::DIGESTS_SHA256) else { return Ok(None) };
-    let name = &backup.metadata.name;
-    let file = context.store.bytes(&keys.digests()).await.map_err(|e| missing(e, name))?;
-    if Digest::of(&file).sha256 != expected {
-        return Err(differs(name, &keys.digests()));
-    }
-    let digests = serde_json::from_slice(&file).map_err(|error| Error::BackupDamaged {
-        name: name.clone(),
-        reason: format!("\"{}\" cannot be read: {error}", keys.digests()),
-    })?;
-    Ok(Some(digests))
-}
-
-async fn contents(context: &Context, backup: &Backup, name: &str) -> Result<Contents, Error> {
-    let stream = context.store.archive(name).await.map_err(|e| missing(e, name))?;
+    digests: Option<&Digests>,
+    name: &str,
+) -> Result<Contents, Error> {
+    let stream = context.store.archive(name).await.map_err(|error| unreadable(error, name))?;
     let contents = archive::read(stream, Limits::default())
         .await
         .map_err(|source| Error::ArchiveDamaged { name: name.to_owned(), source })?;
-    let expected = backup.annotation(annotations::ARCHIVE_SHA256);
-    if expected.is_some_and(|expected| expected != contents.sha256) {
-        return Err(differs(name, &BackupKeys(name).archive()));
-    }
-    Ok(contents)
-}
-
-async fn side_file<T: DeserializeOwned + Default>(
-    context: &Context,
-    digests: Option<&Digests>,
-    key: String,
-    name: &str,
-) -> Result<T, Error> {
-    let file = key.rsplit('/').next().unwrap_or(&key);
+    let key = BackupKeys(name).archive();
+    let found = Digest { size: contents.size, sha256: contents.sha256.clone() };
     if let Some(digests) = digests {
-        let bytes = context.store.bytes(&key).await.map_err(|e| missing(e, name))?;
-        if digests.files.get(file) != Some(&Digest::of(&bytes)) {
-            return Err(differs(name, &key));
-        }
+        digests.check(&key, &found).map_err(|error| unreadable(error, name))?;
     }
-    context.store.json_gz(&key).await.map_err(|error| missing(error, name))
+    match backup.annotation(annotations::ARCHIVE_SHA256) {
+        Some(expected) if expected != found.sha256 => {
+            Err(unreadable(store::Error::Differs { key }, name))
+        }
+        _ => Ok(contents),
+    }
 }
 
-fn missing(error: store::Error, name: &str) -> Error {
-    match error {
-        store::Error::Store(StoreError::NotFound { key }) => Error::BackupDamaged {
-            name: name.to_owned(),
-            reason: format!("\"{key}\" does not exist"),
-        },
-        error @ store::Error::Malformed { .. } => {
-            Error::BackupDamaged { name: name.to_owned(), reason: chain(&error) }
+/// Names and ids of the records go into requests: what cannot be one is refused, with the backup.
+fn check_records(
+    backup: &Backup,
+    snapshots: &[NativeSnapshot],
+    volumes: &[VolumeInfo],
+) -> Result<(), Error> {
+    let name = &backup.metadata.name;
+    let keys = BackupKeys(name);
+    for (key, fault) in [
+        (keys.volume_snapshots(), records::snapshots_fault(backup, snapshots)),
+        (keys.volume_info(), records::volumes_fault(backup, volumes)),
+    ] {
+        if let Some(fault) = fault {
+            let reason = format!("\"{key}\" is refused: {fault}");
+            return Err(Error::BackupDamaged { name: name.clone(), reason });
         }
+    }
+    Ok(())
+}
+
+fn unreadable(error: store::Error, name: &str) -> Error {
+    let damaged = |reason| Error::BackupDamaged { name: name.to_owned(), reason };
+    match error {
+        store::Error::Store(StoreError::NotFound { key }) => {
+            damaged(format!("\"{key}\" does not exist"))
+        }
+        error if error.is_damage() => damaged(chain(&error)),
         error => Error::Location(error),
     }
-}
-
-fn differs(name: &str, key: &str) -> Error {
-    let reason = format!("\"{key}\" is not the file that was written: its digest differs");
-    Error::BackupDamaged { name: name.to_owned(), reason }
 }

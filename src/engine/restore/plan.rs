@@ -10,17 +10,21 @@ use super::Preparation;
 use super::claims::{self, ClaimPlan};
 use super::classify::{Tables, custom_kinds};
 use super::error::Error;
+use super::makers;
+use super::missing::{self, Missing};
 use super::preflight::{Ready, Request};
 use super::select;
-use super::{children, existing, zones};
+use super::{children, existing, reattach, snapshots, zones};
 use crate::engine::archive::Entry;
 use crate::engine::context::Context;
 use crate::engine::model::kinds::Step;
 use crate::engine::model::zones::Zones;
 use crate::engine::model::{Kind, Meta};
+use crate::engine::report::Problem;
 
 /// What becomes of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It is made.
@@ -67,6 +71,8 @@ pub(super) struct Row<'a> {
     pub live_uid: Option<String>,
     /// Whether an interrupted run of this very restore made it.
     pub ours: bool,
+    /// What would help, where it is refused.
+    pub hint: Option<&'static str>,
     /// Whether it goes before the others of its step: a service that names its ports must, lest the
     /// cluster gives them to one that does not.
     pub first: bool,
@@ -95,8 +101,14 @@ pub(super) struct Plan<'a> {
     /// In the order of the steps.
     pub rows: Vec<Row<'a>>,
     pub claims: Vec<ClaimPlan<'a>>,
+    /// What cannot come back, as the archive does not hold it.
+    pub missing: Vec<Missing>,
     /// Where the volumes of each provider go.
     pub zones: BTreeMap<&'static str, Zones>,
+    /// What is odd about it, although it can be carried out.
+    pub warnings: Vec<Problem>,
+    /// Why some provider could not be asked all, where that is so: such a plan is not carried out.
+    pub unanswered: Option<Error>,
     /// Namespaces of the target that neither exist nor are in the backup.
     pub bare_namespaces: Vec<String>,
     /// What objects are prepared with.
@@ -108,6 +120,13 @@ impl Plan<'_> {
     pub(super) fn providers(&self) -> BTreeSet<&'static str> {
         let sources = self.claims.iter().filter_map(|claim| claim.source.as_ref());
         sources.map(|source| source.provider).collect()
+    }
+
+    /// Fails if some provider could not be asked all.
+    ///
+    /// Rights are to be asked for first: if one is missing, that says more.
+    pub(super) fn check_answered(&mut self) -> Result<(), Error> {
+        self.unanswered.take().map_or(Ok(()), Err)
     }
 
     /// The UIDs in the archive that some object of the plan refers to as its owner's.
@@ -134,15 +153,23 @@ pub(super) async fn plan<'a>(
     let mut plan = Plan {
         rows,
         claims: Vec::new(),
+        missing: missing::plan(ready, request),
         zones: BTreeMap::new(),
+        warnings: Vec::new(),
+        unanswered: None,
         bare_namespaces: Vec::new(),
         preparation,
     };
     claims::plan(context, ready, request, &mut plan)?;
     let namespaces = existing::compare(context, ready, &mut plan).await?;
+    reattach::check(context, ready, &mut plan).await?;
+    makers::refuse(context, ready, request, &mut plan).await?;
     plan.bare_namespaces = bare_namespaces(&plan, &namespaces);
     leave_children_to_owners(&mut plan.rows);
     zones::place(context, ready, request, &mut plan).await?;
+    if plan.unanswered.is_none() {
+        snapshots::look(context, ready, &mut plan).await;
+    }
     Ok(plan)
 }
 
@@ -153,6 +180,8 @@ fn preparation(request: &Request, ready: &Ready, uid: &str) -> Preparation {
         backup_uid: ready.opened.backup.metadata.uid.clone(),
         restore: request.name.clone(),
         restore_uid: uid.to_owned(),
+        status: ready.status.clone(),
+        preserve_node_ports: request.spec.preserve_node_ports == Some(true),
         ..Preparation::default()
     }
 }

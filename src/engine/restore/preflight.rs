@@ -1,18 +1,21 @@
 //! What is checked before anything is planned.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::time::Duration;
 
+use bowline_api::ItemId;
+
 use super::error::Error;
+use super::missing;
 use super::open::{self, Opened};
-use super::zones;
-use crate::engine::archive::Entry;
+use super::{known, zones};
 use crate::engine::cluster::Nodes;
 use crate::engine::context::Context;
-use crate::engine::model::filter::{Filters, NamespaceFilter, ResourceFilter};
+use crate::engine::model::filter::{self, Filters, NamespaceFilter, StatusFilter, closest};
 use crate::engine::model::restore::RestoreSpec;
-use crate::engine::model::selector::Selector;
-use crate::engine::model::{Catalog, Kind, names};
+use crate::engine::model::selector::Selectors;
+use crate::engine::model::{Catalog, kinds, names};
 use crate::engine::store::check_name;
 
 /// What a restore is asked for.
@@ -20,10 +23,14 @@ use crate::engine::store::check_name;
 pub struct Request {
     /// The restore's name.
     pub name: String,
+    /// Labels of the restore.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of the restore.
+    pub annotations: BTreeMap<String, String>,
     /// What it shall bring back.
     pub spec: RestoreSpec,
     /// Which objects it shall bring back, by label.
-    pub selector: Option<Selector>,
+    pub selectors: Selectors,
     /// How long what was made may take to be ready; zero: it is not awaited.
     pub ready_timeout: Duration,
 }
@@ -36,7 +43,10 @@ pub(super) struct Ready {
     pub catalog: Catalog,
     /// What the target serves, and what only the archive knows.
     pub known: Catalog,
+    /// What the backup's list of objects names and its archive does not hold.
+    pub lost: Vec<ItemId>,
     pub filters: Filters,
+    pub status: StatusFilter,
     pub cluster_uid: String,
     pub nodes: Nodes,
 }
@@ -47,80 +57,65 @@ pub(super) async fn check(context: &Context, request: &Request) -> Result<Ready,
     for target in request.spec.namespace_mapping.values() {
         names::check_label(target).map_err(Error::InvalidMapping)?;
     }
-    let opened = open::open(context, &request.spec.backup_name).await?;
+    let mut opened = open::open(context, &request.spec.backup_name).await?;
     let cluster = &context.cluster;
     let (catalog, cluster_uid, nodes) =
         futures::try_join!(cluster.catalog(), cluster.uid(), cluster.nodes())
             .map_err(Error::Cluster)?;
-    let known = known_kinds(&catalog, &opened);
+    let known = known::kinds(&catalog, &opened);
+    let listed = mem::take(&mut opened.others.listed);
+    let lost = missing::of_list(&opened, &known, &listed);
     let filters = filters(request, &known)?;
+    let status = status(&request.spec, &known)?;
     check_namespaces(request, &filters, &opened)?;
-    let ready = Ready { opened, catalog, known, filters, cluster_uid, nodes };
+    let ready = Ready { opened, catalog, known, lost, filters, status, cluster_uid, nodes };
     zones::check(&ready, request)?;
     Ok(ready)
 }
 
-/// What the target serves, and what only the archive knows.
-///
-/// A word such as `widgets` must be understood although its definition is yet to be restored.
-fn known_kinds(catalog: &Catalog, opened: &Opened) -> Catalog {
-    let mut known = catalog.clone();
-    for entry in opened.contents.entries() {
-        if known.kinds.last().is_some_and(|kind| kind.resource == *entry.resource()) {
-            continue;
-        }
-        if known.get(entry.resource()).is_none() {
-            known.kinds.push(Kind {
-                resource: entry.resource().clone(),
-                version: entry.version().to_owned(),
-                kind: kind_of(opened, entry),
-                singular: String::new(),
-                short_names: Vec::new(),
-                namespaced: entry.namespace().is_some(),
-                verbs: Vec::new(),
-            });
-        }
-    }
-    known
-}
-
-/// The kind that an object of the archive says it is; empty where it cannot be read.
-fn kind_of(opened: &Opened, entry: Entry<'_>) -> String {
-    #[derive(serde::Deserialize)]
-    struct Item {
-        kind: String,
-    }
-    let json = opened.contents.read(entry).unwrap_or_default();
-    serde_json::from_slice(&json).map(|item: Item| item.kind).unwrap_or_default()
-}
-
 fn filters(request: &Request, catalog: &Catalog) -> Result<Filters, Error> {
     let spec = &request.spec;
+    check_restorable(&spec.included_resources, catalog)?;
     Ok(Filters {
         namespaces: NamespaceFilter::new(&spec.included_namespaces, &spec.excluded_namespaces)?,
-        resources: ResourceFilter::resolve(
-            &spec.included_resources,
-            &spec.excluded_resources,
-            catalog,
-        )?,
-        include_cluster_resources: spec.include_cluster_resources,
-        selector: request.selector.clone(),
+        kinds: spec.kind_lists().resolve(catalog)?,
+        selectors: request.selectors.clone(),
     })
 }
 
+/// A kind of which nothing comes back can't be asked for by name.
+fn check_restorable(words: &[String], catalog: &Catalog) -> Result<(), filter::Error> {
+    for word in words {
+        let reason = catalog.resolve(word).and_then(|kind| kinds::never_restored(&kind.resource));
+        if let Some(reason) = reason {
+            return Err(filter::Error::NeverRestored { word: word.clone(), reason });
+        }
+    }
+    Ok(())
+}
+
+fn status(spec: &RestoreSpec, catalog: &Catalog) -> Result<StatusFilter, filter::Error> {
+    let asked = spec.restore_status.clone().unwrap_or_default();
+    StatusFilter::resolve(&asked.included_resources, &asked.excluded_resources, catalog)
+}
+
+/// Every namespace that is named must be in the backup, and every pattern must match one.
 fn check_namespaces(request: &Request, filters: &Filters, opened: &Opened) -> Result<(), Error> {
-    let mut known: BTreeSet<&str> =
-        opened.contents.entries().filter_map(|e| e.namespace()).collect();
-    known.extend(
-        opened
-            .contents
-            .entries()
-            .filter(|entry| entry.resource().to_string() == "namespaces")
-            .map(|entry| entry.name()),
-    );
+    let entries = opened.contents.entries();
+    let known: BTreeSet<&str> = entries
+        .filter_map(|entry| match entry.resource().to_string().as_str() {
+            "namespaces" => Some(entry.name()),
+            _ => entry.namespace(),
+        })
+        .collect();
     let mapped = request.spec.namespace_mapping.keys().map(String::as_str);
-    match filters.namespaces.literals().chain(mapped).find(|name| !known.contains(name)) {
-        Some(name) => Err(Error::UnknownNamespace { name: name.to_owned() }),
+    let unknown = filters.namespaces.literals().chain(mapped).find(|name| !known.contains(name));
+    if let Some(name) = unknown {
+        let similar = closest(name, known.iter().copied()).map(str::to_owned);
+        return Err(Error::UnknownNamespace { name: name.to_owned(), similar });
+    }
+    match filters.namespaces.unmatched(&known.iter().copied()) {
+        Some(pattern) => Err(Error::NoSuchNamespace { pattern: pattern.to_owned() }),
         None => Ok(()),
     }
 }

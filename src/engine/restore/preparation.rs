@@ -2,6 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_api::{GroupResource, ItemId};
 
+use crate::engine::model::filter::StatusFilter;
+
 /// What the preparation of an object depends on, the object itself aside. The same for a whole restore.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Preparation {
@@ -17,6 +19,8 @@ pub(super) struct Preparation {
     pub restore_uid: String,
     /// Node ports that Services of the target hold already.
     pub taken_node_ports: BTreeSet<i64>,
+    /// Which objects get their recorded status back.
+    pub status: StatusFilter,
     /// Whether Services keep even those node ports that the cluster chose for them.
     pub preserve_node_ports: bool,
     /// The persistent volume that this restore makes for a claim, by the claim's recorded namespace and

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Preparation;
 use super::actions::{Draft, action};
+use super::status;
 use crate::engine::model::fields::{Object, remove, retain, set_text};
 
 /// The label that names the backup an object came from. Velero's.
@@ -33,6 +34,8 @@ pub(super) struct Prepared {
     /// A POST drops them. They are worth a patch only then: without them the next apply by the same
     /// manager would not take back what it no longer mentions.
     pub managed_fields: Option<Value>,
+    /// Its status as recorded, if it is to have that back: written once the object is made.
+    pub status: Option<Value>,
 }
 
 /// What the server says of an object, not the one who wrote it.
@@ -64,6 +67,7 @@ pub(super) fn prepare(id: &ItemId, object: Object, context: &Preparation) -> Pre
         apply(&mut draft);
     }
     let managed_fields = remove(&mut draft.object, &["metadata", "managedFields"]);
+    let status = status::take(&mut draft);
     let owners = strip(&mut draft);
     let target = context.target(id);
     name(&mut draft, &target);
@@ -76,12 +80,12 @@ pub(super) fn prepare(id: &ItemId, object: Object, context: &Preparation) -> Pre
         changes: draft.changes,
         owners,
         managed_fields: managed_fields.filter(is_applied),
+        status,
     }
 }
 
 /// Takes out what the server sets; returns the owner references.
 fn strip(draft: &mut Draft<'_>) -> Vec<Value> {
-    draft.object.remove("status");
     for key in OF_THE_SERVER {
         remove(&mut draft.object, &["metadata", key]);
     }

@@ -11,15 +11,19 @@ use tokio::time::Instant;
 use super::error::Cause;
 use super::execute::{Execution, Outcome};
 use super::plan::kind_of;
+use super::pods;
 use super::select;
 use crate::engine::clock::pause;
 use crate::engine::cluster::{ListScope, Listed, Object};
 use crate::engine::model::Kind;
 use crate::engine::model::kinds;
-use crate::engine::report::{Problem, VolumeReport};
+use crate::engine::report::{Problem, VolumeReport, chain};
 
 /// How often what is not ready is looked at.
 const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Of how many workloads that are not ready the pods are looked at.
+const EXPLAINED: usize = 50;
 
 /// A workload that is awaited.
 struct Awaited {
@@ -27,6 +31,8 @@ struct Awaited {
     kind: Kind,
     /// Pods of it that can't come up, because their claim has no volume.
     lost: u64,
+    /// Which pods are its own.
+    selector: Option<String>,
     /// What is missing; none once it is ready.
     missing: Option<String>,
 }
@@ -53,12 +59,30 @@ pub(super) async fn await_workloads(
         }
         pause(INTERVAL).await;
     }
-    for workload in awaited {
-        let missing = workload.missing.unwrap_or_default();
-        let message = format!("not ready within {} s: {missing}", timeout.as_secs());
-        execution.journal.error(Problem::of_item(&workload.id, "await", message));
-    }
+    report_unready(execution, &awaited, timeout).await;
     Ok(())
+}
+
+/// Tells what was not ready in time, and why, as far as that can be found out.
+async fn report_unready(execution: &Execution<'_>, unready: &[Awaited], timeout: Duration) {
+    let mut explained = EXPLAINED;
+    for Awaited { id, selector, missing, .. } in unready {
+        let selector = selector.as_deref();
+        let missing = missing.as_deref().unwrap_or_default();
+        let mut parts = vec![format!("not ready within {} s: {missing}", timeout.as_secs())];
+        if explained > 0 {
+            explained -= 1;
+            match pods::reasons(execution, id, selector).await {
+                Ok(reasons) => parts.extend(reasons),
+                Err(error) => {
+                    parts.push(format!("its pods cannot be looked at: {}", chain(&error)));
+                    explained = 0;
+                }
+            }
+        }
+        let problem = Problem::of_item(id, "await", parts.join("; "));
+        execution.journal.error(problem.with_hint(pods::hint(id, selector)));
+    }
 }
 
 fn report_unawaited(execution: &Execution<'_>, count: usize) {
@@ -90,7 +114,8 @@ fn awaited(execution: &Execution<'_>, volumes: &[VolumeReport]) -> Result<Vec<Aw
             let message = format!("{lost} of its pods wait for a claim that has no volume");
             execution.journal.error(Problem::of_item(&id, "await", message));
         }
-        awaited.push(Awaited { id, kind: kind.into_owned(), lost, missing: Some(String::new()) });
+        let (selector, missing) = (pods::selector(&object), Some(String::new()));
+        awaited.push(Awaited { id, kind: kind.into_owned(), lost, selector, missing });
     }
     Ok(awaited)
 }

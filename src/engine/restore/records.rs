@@ -13,8 +13,9 @@ use crate::engine::context::Context;
 use crate::engine::journal::Journal;
 use crate::engine::model::restore::RestoreRecord;
 use crate::engine::model::results::BackupResults;
+use crate::engine::model::volume::{NATIVE_SNAPSHOT, NativeSnapshotInfo};
 use crate::engine::report::{Problem, RestoreReport, chain};
-use crate::engine::store::{self, BackupStore, RestoreKeys, SideFile};
+use crate::engine::store::{self, BackupStore, RestoreKeys, RunningLog, SideFile};
 
 /// Where this restore's records go, and whose it is.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(super) async fn identity(
         cluster_uid: ready.cluster_uid.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         start_timestamp: context.clock.now(),
+        labels: request.labels.clone(),
+        annotations: request.annotations.clone(),
         spec: request.spec.clone(),
     };
     for store in std::iter::once(&context.store).chain(context.local_records.as_ref()) {
@@ -60,7 +63,11 @@ fn resumable(found: &store::RestoreEntry, fresh: &RestoreRecord) -> Result<(), &
         Some(_) => Err("it is done"),
         None if record.backup_uid != fresh.backup_uid => Err("it was of another backup"),
         None if record.cluster_uid != fresh.cluster_uid => Err("it was into another cluster"),
-        None if record.spec != fresh.spec => Err("it was interrupted and asked for something else"),
+        None if (&record.spec, &record.labels, &record.annotations)
+            != (&fresh.spec, &fresh.labels, &fresh.annotations) =>
+        {
+            Err("it was interrupted and asked for something else")
+        }
         None => Ok(()),
     }
 }
@@ -110,10 +117,21 @@ impl<'a> Records<'a> {
         Ok(Self { store: None, record })
     }
 
+    /// The log while it runs; none where no record is taken.
+    pub(super) fn running_log(&self, journal: &'a Journal) -> Option<RunningLog<'a>> {
+        let RestoreRecord { name, uid, .. } = &self.record;
+        self.store.map(|store| RunningLog::of_restore(store, journal, name, uid))
+    }
+
     /// Records what came of it. A failure here is a warning: the restore itself is done.
-    pub(super) async fn finish(&self, execution: &Execution<'_>, report: &RestoreReport) {
-        let Some(store) = self.store else { return };
-        if let Err(error) = self.write(store, execution, report).await {
+    pub(super) async fn finish(
+        &self,
+        execution: &Execution<'_>,
+        report: &RestoreReport,
+        log: Option<&RunningLog<'_>>,
+    ) {
+        let (Some(store), Some(log)) = (self.store, log) else { return };
+        if let Err(error) = self.write(store, execution, report, log).await {
             let message = format!("the restore's result could not be recorded: {}", chain(&error));
             execution.journal.warn(Problem::of_run("record", message));
         }
@@ -124,25 +142,31 @@ impl<'a> Records<'a> {
         store: &BackupStore,
         execution: &Execution<'_>,
         report: &RestoreReport,
+        running_log: &RunningLog<'_>,
     ) -> Result<(), store::Error> {
         let keys = RestoreKeys(&self.record.name);
-        let results = BackupResults::new(&report.warnings, &report.errors);
+        let results = BackupResults::of_restore(&report.warnings, &report.errors);
         let log = execution.journal.log().unwrap_or_default();
         let files = [
             SideFile { key: keys.logs(), content: log.into() },
             SideFile::json_gz(keys.results(), &results)?,
             SideFile::json_gz(keys.resource_list(), &resource_list(execution))?,
             SideFile::json_gz(keys.item_operations(), &Vec::<()>::new())?,
-            SideFile::json_gz(keys.volume_info(), &volume_infos(report))?,
-            SideFile::json(keys.result(), report)?,
+            SideFile::json_gz(keys.volume_info(), &volume_infos(execution, report))?,
         ];
         for file in files {
-            match store.create(&file).await {
-                Err(error) if !error.is_already_exists() => return Err(error),
-                _ => {}
-            }
+            write(store, &file).await?;
         }
-        Ok(())
+        running_log.close().await;
+        write(store, &SideFile::json(keys.result(), report)?).await
+    }
+}
+
+/// Writes a file unless an earlier run of this restore did.
+async fn write(store: &BackupStore, file: &SideFile) -> Result<(), store::Error> {
+    match store.create(file).await {
+        Err(error) if !error.is_already_exists() => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -181,26 +205,28 @@ struct RestoredVolume<'a> {
     pv_name: &'a str,
     restore_method: &'static str,
     snapshot_data_moved: bool,
-    native_snapshot_info: NativeSnapshotHandle<'a>,
+    native_snapshot_info: NativeSnapshotInfo,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct NativeSnapshotHandle<'a> {
-    snapshot_handle: &'a str,
-}
-
-fn volume_infos(report: &RestoreReport) -> Vec<RestoredVolume<'_>> {
+/// The volumes that were made from snapshots; a disk that was re-attached is none of them.
+fn volume_infos<'a>(
+    execution: &Execution<'_>,
+    report: &'a RestoreReport,
+) -> Vec<RestoredVolume<'a>> {
+    let sources = || execution.plan.claims.iter().filter_map(|claim| claim.source.as_ref());
     let of_snapshots = report.volumes.iter().filter_map(|volume| {
+        let id = volume.snapshot_id.as_deref()?;
+        let source = sources().find(|source| source.snapshot_id() == id)?;
         Some(RestoredVolume {
             pvc_name: &volume.claim,
             pvc_namespace: &volume.namespace,
             pv_name: volume.persistent_volume.as_deref()?,
-            restore_method: crate::engine::model::volume::NATIVE_SNAPSHOT,
+            restore_method: NATIVE_SNAPSHOT,
             snapshot_data_moved: false,
-            native_snapshot_info: NativeSnapshotHandle {
-                snapshot_handle: volume.snapshot_id.as_deref()?,
-            },
+            native_snapshot_info: NativeSnapshotInfo::new(
+                Some(id),
+                &source.record.spec.volume_spec(),
+            ),
         })
     });
     of_snapshots.collect()

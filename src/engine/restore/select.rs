@@ -125,12 +125,9 @@ impl<'a> Selection<'a> {
         Ok(())
     }
 
-    /// A persistent volume comes with its claim unless its kind was excluded by name.
     fn allowed(&self, id: &ItemId) -> bool {
-        let filters = &self.ready.filters;
-        let volume = id.resource == GroupResource::core("persistentvolumes");
-        let allowed = |kind: &Kind| filters.allows_related(kind, id.namespace.as_deref());
+        let allowed =
+            |kind: &Kind| self.ready.filters.allows_related(kind, id.namespace.as_deref());
         self.ready.known.get(&id.resource).is_some_and(allowed)
-            || (volume && !filters.resources.is_excluded(&id.resource))
     }
 }

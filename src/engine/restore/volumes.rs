@@ -99,7 +99,7 @@ impl<'a> Work<'a> {
             claim: target.name.clone(),
             persistent_volume: Some(claim.name.clone()),
             snapshot_id: claim.source.as_ref().map(|source| source.snapshot_id().to_owned()),
-            volume_id: None,
+            volume_id: claim.handle.clone(),
             state: "pending".to_owned(),
         };
         Self { execution, claim, target, report }
@@ -137,51 +137,24 @@ impl<'a> Work<'a> {
         let snapshotter = snapshotter.ok_or_else(|| {
             self.problem("restore", "no snapshotter knows the kind of its volume")
         })?;
-        let snapshot = self.usable(snapshotter, source).await?;
+        let snapshot = self.usable(source)?;
         self.execution.journal.volume(label, "volume requested");
         let volume = self.volume(snapshotter, &self.request(source, snapshot)).await?;
         self.execution.journal.volume(label, "volume available");
         self.create(recorded, Some((snapshotter, &volume))).await
     }
 
-    /// Looks at the snapshot, and whether it is what the backup made.
-    async fn usable(
-        &self,
-        snapshotter: &dyn VolumeSnapshotter,
-        source: &Source<'_>,
-    ) -> Result<Snapshot, Failure> {
-        let id = source.snapshot_id();
-        let found = match snapshotter.snapshot(id).await {
-            Ok(found) => found,
-            Err(error) => return Err(self.problem("restore", self.not_found(source, &error))),
-        };
-        let backup = &self.execution.ready.opened.backup;
-        snapshot::check(&found, source.record, backup)
-            .map_err(|fault| self.problem("restore", fault))?;
+    /// The snapshot, if it is what the backup made.
+    fn usable(&self, source: &Source<'_>) -> Result<Snapshot, Failure> {
+        let found = source.snapshot.clone().map_err(|fault| self.problem("restore", fault))?;
         if let Some(account) = &found.shared_by {
             self.execution.journal.note(&format!(
-                "snapshot {id} is shared by account {account}, which is trusted: its tags cannot be \
-                 checked"
+                "snapshot {} is shared by account {account}, which is trusted: its tags cannot be \
+                 checked",
+                found.id
             ));
         }
         Ok(found)
-    }
-
-    /// Why there is no snapshot. One that is merely far away is said to be.
-    fn not_found(&self, source: &Source<'_>, error: &SnapshotterError) -> String {
-        let zones = self.execution.plan.zones.get(source.provider);
-        let recorded = source.record.spec.volume_spec().zone;
-        match (error, zones, recorded) {
-            (SnapshotterError::NotFound { .. }, Some(zones), Some(zone))
-                if zones.is_foreign(&zone) =>
-            {
-                format!(
-                    "{error} here: it was taken in zone {zone}, which is in another region than {}",
-                    zones.names()
-                )
-            }
-            _ => chain(error),
-        }
     }
 
     /// Makes the volume, or finds the one that an interrupted run made, and waits for it.

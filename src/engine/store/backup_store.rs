@@ -1,23 +1,20 @@
 //! Reading and writing the files of backups and restores.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::sync::Arc;
 
 use bowline_api::{ByteStream, ObjectStore, StoreError, Upload};
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use futures::TryStreamExt as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::document::{self, LARGEST_FILE};
 use super::layout::BackupKeys;
 use crate::engine::model::digest;
-
-/// The largest document that is read into memory, unpacked.
-const LARGEST_DOCUMENT: u64 = 256 << 20;
 
 /// A location: backups and restores over an object store.
 #[derive(Clone, Debug)]
@@ -65,18 +62,31 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The file is another than the one that was written.
+    #[error("\"{key}\" is not the file that was written: its digest differs")]
+    Differs {
+        /// The key of the file.
+        key: String,
+    },
     /// The file is too large to be true.
-    #[error("\"{key}\" is larger than {LARGEST_DOCUMENT} bytes")]
+    #[error("\"{key}\" is larger than {limit} bytes")]
     TooLarge {
         /// The key of the file.
         key: String,
+        /// What is accepted; of a packed file, what it may unpack to.
+        limit: u64,
     },
 }
 
 impl Error {
+    /// Whether the file simply does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Store(StoreError::NotFound { .. }))
+    }
+
     /// Whether the file is there, but not what it should be.
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Malformed { .. } | Self::TooLarge { .. })
+        matches!(self, Self::Malformed { .. } | Self::TooLarge { .. } | Self::Differs { .. })
     }
 
     /// Whether the key is taken.
@@ -99,9 +109,10 @@ impl SideFile {
         Ok(Self { key, content: content.into() })
     }
 
-    /// A JSON document, packed.
+    /// A JSON document, packed; with a line feed at its end, as Go's encoder puts one there.
     pub fn json_gz<T: Serialize>(key: String, document: &T) -> Result<Self, Error> {
-        let content = serde_json::to_vec(document).map_err(|e| malformed(&key, e))?;
+        let mut content = serde_json::to_vec(document).map_err(|e| malformed(&key, e))?;
+        content.push(b'\n');
         Self::gz(key, &content)
     }
 
@@ -164,8 +175,8 @@ impl BackupStore {
         let mut stream = self.store.get(key).await?;
         let mut content = Vec::new();
         while let Some(piece) = stream.try_next().await? {
-            if content.len() as u64 + piece.len() as u64 > LARGEST_DOCUMENT {
-                return Err(Error::TooLarge { key: key.to_owned() });
+            if content.len() as u64 + piece.len() as u64 > LARGEST_FILE {
+                return Err(Error::TooLarge { key: key.to_owned(), limit: LARGEST_FILE });
             }
             content.extend_from_slice(&piece);
         }
@@ -175,34 +186,26 @@ impl BackupStore {
     /// Reads a small file as it is; none if it does not exist.
     pub async fn bytes_if_there(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         match self.bytes(key).await {
-            Err(Error::Store(StoreError::NotFound { .. })) => Ok(None),
+            Err(error) if error.is_not_found() => Ok(None),
             read => read.map(Some),
         }
     }
 
     /// Reads a JSON document.
     pub async fn json<T: DeserializeOwned>(&self, key: &str) -> Result<T, Error> {
-        parse(key, &self.bytes(key).await?)
+        document::object(key, &self.bytes(key).await?)
     }
 
     /// Reads a JSON document; none if it does not exist.
     pub async fn json_if_there<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let content = self.bytes_if_there(key).await?;
-        content.map(|content| parse(key, &content)).transpose()
+        content.map(|content| document::object(key, &content)).transpose()
     }
 
     /// Reads a packed JSON document; one that does not exist, or is `null`, is the default.
     pub async fn json_gz<T: DeserializeOwned + Default>(&self, key: &str) -> Result<T, Error> {
         let Some(packed) = self.bytes_if_there(key).await? else { return Ok(T::default()) };
-        let mut content = Vec::new();
-        MultiGzDecoder::new(packed.as_slice())
-            .take(LARGEST_DOCUMENT + 1)
-            .read_to_end(&mut content)
-            .map_err(|e| malformed(key, e))?;
-        if content.len() as u64 > LARGEST_DOCUMENT {
-            return Err(Error::TooLarge { key: key.to_owned() });
-        }
-        Ok(parse::<Option<T>>(key, &content)?.unwrap_or_default())
+        document::packed(key, &packed)
     }
 
     /// Whether a key exists.
@@ -223,10 +226,6 @@ impl BackupStore {
     pub fn take_notices(&self) -> Vec<String> {
         self.store.take_notices()
     }
-}
-
-fn parse<T: DeserializeOwned>(key: &str, content: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(content).map_err(|error| malformed(key, error))
 }
 
 pub(super) fn malformed(

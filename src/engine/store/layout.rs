@@ -15,6 +15,8 @@ const LEAVING: &str = "metadata/bowline/leaving/";
 pub(super) const DELETING: &str = "metadata/bowline/deleting/";
 /// The directory of what is written only to see whether it can be.
 const PROBES: &str = "metadata/bowline/probes/";
+/// The directory of the logs of what is still running.
+const LOGS: &str = "metadata/bowline/logs/";
 /// What the names of the records of providers start with.
 const PROVIDER: &str = "bowline-provider-";
 /// The directories that Velero allows at the root.
@@ -131,6 +133,11 @@ impl BackupKeys<'_> {
         self.named("-csi-volumesnapshots.json.gz")
     }
 
+    /// What those snapshots are bound to.
+    pub fn csi_contents(self) -> String {
+        self.named("-csi-volumesnapshotcontents.json.gz")
+    }
+
     /// The mark of a backup that is being deleted.
     pub fn tombstone(self) -> String {
         format!("{DELETING}{}.json", self.0)
@@ -144,6 +151,16 @@ impl BackupKeys<'_> {
     /// The mark that all snapshots of a provider but the last one have gone.
     pub fn leaving(self, provider: &str) -> String {
         format!("{LEAVING}{}/{provider}.json", self.0)
+    }
+
+    /// What the keys of the pieces of its log start with, whichever attempt wrote them.
+    pub fn running_logs(self) -> String {
+        format!("{LOGS}{BACKUPS}{}/", self.0)
+    }
+
+    /// What the keys of the pieces of an attempt's log start with.
+    pub fn running_log(self, uid: &str) -> String {
+        format!("{LOGS}{BACKUPS}{}/{uid}/", self.0)
     }
 
     fn file(self, file: &str) -> String {
@@ -200,6 +217,16 @@ impl RestoreKeys<'_> {
         self.named("", "-volumeinfo.json.gz")
     }
 
+    /// What the keys of the pieces of its log start with, whichever restore of the name wrote them.
+    pub fn running_logs(self) -> String {
+        format!("{LOGS}{RESTORES}{}/", self.0)
+    }
+
+    /// What the keys of the pieces of a restore's log start with.
+    pub fn running_log(self, uid: &str) -> String {
+        format!("{LOGS}{RESTORES}{}/{uid}/", self.0)
+    }
+
     fn file(self, file: &str) -> String {
         format!("{RESTORES}{}/{file}", self.0)
     }
@@ -207,6 +234,18 @@ impl RestoreKeys<'_> {
     fn named(self, prefix: &str, suffix: &str) -> String {
         format!("{RESTORES}{0}/{prefix}{0}{suffix}", self.0)
     }
+}
+
+/// The key of a piece of a log by the prefix of all its pieces, and by its number.
+///
+/// In the order of the keys they are in the order of the numbers.
+pub(super) fn piece(prefix: &str, number: u32) -> String {
+    format!("{prefix}{number:08}.gz")
+}
+
+/// The number of a piece; none if the key is none of a piece.
+pub(super) fn piece_number(prefix: &str, key: &str) -> Option<u32> {
+    key.strip_prefix(prefix)?.strip_suffix(".gz")?.parse().ok()
 }
 
 /// The keys of a probe: what is written only to see whether it can be.
@@ -248,7 +287,13 @@ mod tests {
         assert_eq!(backup.provider("aws"), "backups/nightly/bowline-provider-aws.json");
         assert_eq!(backup.provider_of(&backup.provider("aws")).as_deref(), Some("aws"));
         assert_eq!(backup.provider_of(&backup.attempt()), None);
+        let prefix = backup.running_log("u1");
+        assert_eq!(piece(&prefix, 7), "metadata/bowline/logs/backups/nightly/u1/00000007.gz");
+        assert!(prefix.starts_with(&backup.running_logs()));
+        assert_eq!(piece_number(&prefix, &piece(&prefix, 7)), Some(7));
+        assert_eq!(piece_number(&prefix, "metadata/bowline/logs/backups/nightly/u2/7.gz"), None);
         let restore = RestoreKeys("r1");
+        assert_eq!(restore.running_log("u2"), "metadata/bowline/logs/restores/r1/u2/");
         assert_eq!(restore.results(), "restores/r1/restore-r1-results.gz");
         assert_eq!(restore.volume_info(), "restores/r1/r1-volumeinfo.json.gz");
     }

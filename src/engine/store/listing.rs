@@ -81,6 +81,7 @@ impl BackupStore {
             Err(Error::Malformed { source, .. }) => {
                 Ok(Some(BackupState::Invalid(source.to_string())))
             }
+            Err(error) if error.is_damage() => Ok(Some(BackupState::Invalid(error.to_string()))),
             Err(error) => Err(error),
         }
     }
@@ -116,7 +117,7 @@ impl BackupStore {
                 let first = self.store.list(&keys.prefix()).try_next().await?;
                 Ok(first.map(|_| BackupState::Incomplete(None)))
             }
-            Err(Error::Malformed { .. }) => Ok(Some(BackupState::Incomplete(None))),
+            Err(error) if error.is_damage() => Ok(Some(BackupState::Incomplete(None))),
             Err(error) => Err(error),
         }
     }

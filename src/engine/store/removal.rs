@@ -137,17 +137,24 @@ impl BackupStore {
         self.store.abort_uploads(prefix).await?;
         let mut keys = self.keys(prefix).await?;
         keys.retain(|key| key != last);
-        stream::iter(keys)
-            .map(|key| async move { self.store.delete(&key).await })
-            .buffer_unordered(AT_ONCE)
-            .try_collect::<()>()
-            .await?;
+        self.remove_keys(keys).await?;
         self.remove(last).await
+    }
+
+    /// Removes every file below `prefix`.
+    pub(super) async fn remove_all(&self, prefix: &str) -> Result<(), Error> {
+        self.remove_keys(self.keys(prefix).await?).await
+    }
+
+    async fn remove_keys(&self, keys: Vec<String>) -> Result<(), Error> {
+        let removals = stream::iter(keys).map(|key| async move { self.store.delete(&key).await });
+        Ok(removals.buffer_unordered(AT_ONCE).try_collect().await?)
     }
 
     /// Removes what an attempt that was never committed left behind; its own record goes last.
     pub async fn clear_attempt(&self, name: &str) -> Result<(), Error> {
         let keys = BackupKeys(name);
+        self.remove_all(&keys.running_logs()).await?;
         self.remove_below(&keys.prefix(), &keys.attempt()).await
     }
 
@@ -155,10 +162,11 @@ impl BackupStore {
     /// then.
     pub async fn remove_restore(&self, name: &str) -> Result<(), Error> {
         let keys = RestoreKeys(name);
+        self.remove_all(&keys.running_logs()).await?;
         self.remove_below(&keys.prefix(), &keys.record()).await
     }
 
-    async fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
+    pub(super) async fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
         Ok(self.store.list(prefix).map_ok(|object| object.key).try_collect().await?)
     }
 }

@@ -8,3 +8,4 @@ mod lock;
 mod many;
 mod policies;
 mod recovery;
+mod velero;

@@ -60,14 +60,10 @@ async fn the_document_of_a_backup_has_the_keys_of_velero_s_but_for_its_servers_s
     assert_eq!(
         missing,
         [
-            "/spec/csiSnapshotTimeout string",
-            "/spec/defaultVolumesToFsBackup boolean",
             "/spec/excludedClusterScopedResources list",
             "/spec/excludedClusterScopedResources[] string",
             "/spec/excludedNamespaceScopedResources list",
             "/spec/excludedNamespaceScopedResources[] string",
-            "/spec/itemOperationTimeout string",
-            "/spec/snapshotMoveData boolean",
             "/spec/volumeGroupSnapshotLabelKey string",
             // Zero is left out: no snapshots were asked for.
             "/status/volumeSnapshotsAttempted number",
@@ -96,7 +92,9 @@ async fn the_document_of_a_backup_says_what_velero_reads() {
         document["spec"],
         json!({
             "metadata": {}, "hooks": {}, "includedNamespaces": ["*"], "storageLocation": "default",
-            "volumeSnapshotLocations": ["default"],
+            "volumeSnapshotLocations": ["default"], "defaultVolumesToFsBackup": false,
+            "csiSnapshotTimeout": "10m0s", "itemOperationTimeout": "4h0m0s",
+            "snapshotMoveData": false,
         })
     );
     let items = &report["items"];
@@ -206,7 +204,7 @@ async fn every_volume_in_the_archive_has_its_line_in_the_volume_infos() {
 #[tokio::test]
 async fn volumes_that_were_left_out_on_purpose_are_skipped_with_the_reason() {
     let directory = written().await.backup(BRIEF);
-    assert_eq!(directory.packed("NAME-volumesnapshots.json.gz"), "null");
+    assert_eq!(directory.packed("NAME-volumesnapshots.json.gz"), "null\n");
     let list = directory.packed_json("NAME-volumeinfo.json.gz");
     for info in list.as_array().unwrap() {
         assert_eq!(info["skipped"], true);
@@ -256,7 +254,10 @@ async fn warnings_and_errors_are_grouped_as_velero_groups_them() {
     }
     let results = written.backup(PARTLY).packed_json("NAME-results.gz");
     let message = results["errors"]["namespaces"]["shop"][0].as_str().unwrap();
-    assert!(message.contains(GONE), "{message}");
+    let start = format!(
+        " resource: /persistentvolumeclaims name: /{GONE} message: /failed to snapshot error: /"
+    );
+    assert!(message.starts_with(&start), "{message}");
     assert_eq!(results, json!({"errors": {"namespaces": {"shop": [message]}}, "warnings": {}}));
 }
 
@@ -281,7 +282,7 @@ async fn a_log_has_the_lines_of_velero_s() {
     assert!(log.lines().any(|line| line.contains(" level=error ") && line.contains(GONE)), "{log}");
 }
 
-/// `time="…Z" level=info msg="…" backup=velero/nightly`
+/// `time="…Z" level=info msg="…" backup=velero/nightly logSource="…"`, and what it is about.
 pub(super) fn assert_log(log: &str, subject: &str) {
     assert!(log.lines().count() > 3 && log.ends_with('\n'), "{log}");
     for line in log.lines() {
@@ -290,7 +291,22 @@ pub(super) fn assert_log(log: &str, subject: &str) {
         time(&at.into());
         let (level, rest) = rest.split_once(" msg=").unwrap();
         assert!(["info", "warning", "error"].contains(&level), "{line}");
-        let message = rest.strip_suffix(&format!(" {subject}")).unwrap();
-        assert!(serde_json::from_str::<String>(message).is_ok(), "not quoted as Go does: {line}");
+        let (message, fields) = rest.split_at(end_of_message(rest));
+        let is_quoted = message.starts_with('"');
+        assert_eq!(is_quoted, message.contains([' ', ':', '"']), "quoted as Velero does: {line}");
+        assert!(format!("{fields} ").contains(&format!(" {subject} ")), "{line}");
+        let (_, source) = fields.split_once("logSource=\"src/engine/").unwrap();
+        let number = source.split_once(".rs:").unwrap().1.split_once('"').unwrap().0;
+        assert!(number.parse::<u32>().is_ok(), "{line}");
     }
+}
+
+/// Where the message of a line ends, quoted (as JSON would be) or not.
+fn end_of_message(rest: &str) -> usize {
+    if !rest.starts_with('"') {
+        return rest.find(' ').unwrap();
+    }
+    let mut texts = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+    texts.next().unwrap().unwrap();
+    texts.byte_offset()
 }

@@ -108,7 +108,7 @@ impl Written {
 
     /// The files of a backup.
     pub(super) fn backup(&self, name: &'static str) -> Directory<'_> {
-        Directory { files: &self.files, path: format!("backups/{name}/"), name }
+        Directory::new(&self.files, name)
     }
 
     /// The files of [`RESTORE`].
@@ -126,6 +126,11 @@ pub(super) struct Directory<'a> {
 }
 
 impl<'a> Directory<'a> {
+    /// The files of a backup among others.
+    pub(super) fn new(files: &'a BTreeMap<String, Vec<u8>>, name: &'static str) -> Self {
+        Self { files, path: format!("backups/{name}/"), name }
+    }
+
     /// The names of the files, with the directory's own name as `NAME`.
     pub(super) fn names(&self) -> Vec<String> {
         let below = self.files.keys().filter_map(|key| key.strip_prefix(&self.path));

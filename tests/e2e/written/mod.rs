@@ -7,3 +7,4 @@ pub(crate) mod layout;
 mod restores;
 #[path = "../../format/shape.rs"]
 mod shape;
+mod velero;

@@ -36,7 +36,10 @@ async fn the_volumes_of_a_restore_are_told_by_claim_volume_and_snapshot() {
             "pvName": volume["persistentVolume"],
             "restoreMethod": "NativeSnapshot",
             "snapshotDataMoved": false,
-            "nativeSnapshotInfo": {"snapshotHandle": snapshot["status"]["providerSnapshotID"]},
+            "nativeSnapshotInfo": {
+                "snapshotHandle": snapshot["status"]["providerSnapshotID"],
+                "volumeType": "directory", "volumeAZ": "", "iops": "0",
+            },
         })
     });
     let expected = Value::Array(expected.collect());

@@ -237,9 +237,13 @@ fn pod(objects: &mut Objects, mut pod: Value) {
         let claim = objects.get("persistentvolumeclaims", &format!("{namespace}/{name}"));
         claim.is_some_and(|claim| claim["status"]["phase"] == "Bound")
     };
-    let runs = claims.into_iter().all(bound);
+    let runs = objects.unscheduled.is_none() && claims.into_iter().all(bound);
     pod["status"] = json!({"phase": if runs { "Running" } else { "Pending" },
         "conditions": [{"type": "Ready", "status": if runs { "True" } else { "False" }}]});
+    if let Some(reason) = &objects.unscheduled {
+        let conditions = pod["status"]["conditions"].as_array_mut().unwrap();
+        conditions.push(json!({"type": "PodScheduled", "status": "False", "message": reason}));
+    }
     update(objects, "pods", pod);
 }
 

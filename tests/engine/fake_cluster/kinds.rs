@@ -14,6 +14,8 @@ pub(super) struct Served {
     pub(super) namespaced: bool,
     /// Built-in kinds come without `apiVersion` and `kind` in lists.
     pub(super) custom: bool,
+    /// Whether the status can be written by itself.
+    pub(super) status: bool,
 }
 
 const BUILT_IN: &[(&str, &str, &str, bool)] = &[
@@ -47,6 +49,7 @@ impl Served {
             kind: (*kind).to_owned(),
             namespaced: *namespaced,
             custom: false,
+            status: true,
         };
         BUILT_IN.iter().map(read).collect()
     }
@@ -62,6 +65,7 @@ impl Served {
             kind: text(&spec["names"]["kind"]),
             namespaced: spec["scope"] == "Namespaced",
             custom: true,
+            status: spec["versions"][0]["subresources"]["status"].is_object(),
         }
     }
 

@@ -121,6 +121,11 @@ impl FakeCluster {
         }
     }
 
+    /// Schedules no pod, for this reason.
+    pub(crate) fn schedule_nothing(&self, reason: &str) {
+        self.lock().unscheduled = Some(reason.to_owned());
+    }
+
     /// Denies a right, such as `create secrets`, to whoever asks for it; `review` fails the question.
     pub(crate) fn deny(&self, right: &str) {
         self.lock().denied.insert(right.to_owned());

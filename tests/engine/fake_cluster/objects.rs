@@ -30,6 +30,8 @@ pub(crate) struct Objects {
     pub(super) reviews: Vec<String>,
     /// Changes that clients made: `POST configmaps shop/c`.
     pub(super) changes: Vec<String>,
+    /// Why no pod is scheduled; without it, pods run once their claims are bound.
+    pub(super) unscheduled: Option<String>,
     /// How many empty volumes the provisioner made.
     pub(super) provisioned: usize,
     /// What the garbage collector took.
@@ -49,6 +51,7 @@ impl Objects {
             denied: BTreeSet::new(),
             reviews: Vec::new(),
             changes: Vec::new(),
+            unscheduled: None,
             provisioned: 0,
             collected: Vec::new(),
         }
@@ -169,6 +172,28 @@ impl Objects {
             Some(object) => (200, object.clone()),
             None => not_found(resource, key),
         }
+    }
+
+    /// Merges a patch into the status of an object, and nowhere else.
+    pub(super) fn patch_status(
+        &mut self,
+        resource: &str,
+        key: &str,
+        manager: &str,
+        patch: &Value,
+    ) -> Reply {
+        let Some(live) = self.get(resource, key) else { return not_found(resource, key) };
+        let mut changed = live.clone();
+        merge(&mut changed["status"], &patch["status"]);
+        let entry = json!({"manager": manager, "operation": "Update", "subresource": "status"});
+        let managers = &mut changed["metadata"]["managedFields"];
+        match managers.as_array_mut() {
+            Some(managers) if !managers.contains(&entry) => managers.push(entry),
+            Some(_) => {}
+            None => *managers = json!([entry]),
+        }
+        self.put(resource, key, changed.clone());
+        (200, changed)
     }
 
     /// Deletes an object and what it owns.

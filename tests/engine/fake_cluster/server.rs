@@ -21,6 +21,8 @@ struct Target {
     kind: Served,
     namespace: Option<String>,
     name: Option<String>,
+    /// Whether it leads to the status of an object.
+    status: bool,
 }
 
 impl Call {
@@ -89,9 +91,10 @@ impl Call {
             ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (Some(*namespace), rest),
             rest => (None, rest),
         };
-        let (resource, name) = match rest {
-            [resource] => (*resource, None),
-            [resource, name] => (*resource, Some((*name).to_owned())),
+        let (resource, name, status) = match rest {
+            [resource] => (*resource, None, false),
+            [resource, name] => (*resource, Some((*name).to_owned()), false),
+            [resource, name, "status"] => (*resource, Some((*name).to_owned()), true),
             _ => return None,
         };
         let serves = |kind: &&Served| {
@@ -99,7 +102,9 @@ impl Call {
                 == (group, version, resource)
         };
         let kind = objects.served.iter().find(serves)?.clone();
-        Some(Target { kind, namespace: namespace.map(str::to_owned), name })
+        let is_served = kind.status || !status;
+        let namespace = namespace.map(str::to_owned);
+        is_served.then_some(Target { kind, namespace, name, status })
     }
 
     fn carry_out(&self, objects: &mut Objects, target: &Target) -> Reply {
@@ -119,6 +124,10 @@ impl Call {
                     object["metadata"]["namespace"] = json!(namespace);
                 }
                 objects.create(&target.kind, object)
+            }
+            ("PATCH", Some(key)) if target.status => {
+                let manager = self.query("fieldManager").unwrap_or_default();
+                objects.patch_status(&resource, &key, manager, &self.body)
             }
             ("PATCH", Some(key)) => objects.patch(&resource, &key, &self.body),
             ("DELETE", Some(key)) => {

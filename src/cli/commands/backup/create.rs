@@ -1,10 +1,13 @@
 //! `bowline backup create`.
 
 use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::finish;
 use crate::cli::commands::Outcome;
-use crate::cli::commands::filters::FilterArgs;
+use crate::cli::commands::filters::{FilterArgs, ScopedFilterArgs};
+use crate::cli::commands::labels::MetadataArgs;
 use crate::cli::commands::rights::Rights;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -13,10 +16,13 @@ use crate::cli::settings::Settings;
 use crate::cli::table::{Table, cell};
 use crate::cli::units::counted;
 use crate::cli::values;
-use crate::engine::backup::{Error, LeftOut, Plan, PlannedVolume, Request};
+use crate::cli::velero::Accepted;
+use crate::engine::backup::{Error, LeftOut, Plan, PlannedVolume, PolicySource, Request};
 use crate::engine::event::Stage;
 use crate::engine::model::backup::BackupSpec;
 use crate::engine::model::duration::GoDuration;
+use crate::engine::model::filter::Order;
+use crate::engine::model::policy::{Origin, Policies};
 use crate::engine::report::{BackupReport, SnapshotReport};
 use crate::engine::store::check_name;
 
@@ -38,14 +44,22 @@ pub struct Args {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     pub snapshot_volumes: Option<bool>,
+    /// Velero's resource policies, which decide about volumes: the `ConfigMap` that holds them (a bare
+    /// NAME: in namespace velero). Actions are skip, snapshot and reattach; the first policy whose
+    /// conditions hold decides, before annotations and --snapshot-volumes
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = values::policy_config_map,
+          conflicts_with = "resource_policies_file")]
+    pub resource_policies_configmap: Option<PolicySource>,
+    /// The same policies in a file
+    #[arg(long, value_name = "FILE")]
+    pub resource_policies_file: Option<PathBuf>,
     /// The name of the volume snapshot location that a Velero which restores this backup knows; the
     /// first of several counts (default: default)
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub volume_snapshot_locations: Vec<String>,
-    /// Labels of the backup
-    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',',
-          value_parser = values::label)]
-    pub labels: Vec<(String, String)>,
+    /// Labels and annotations.
+    #[command(flatten)]
+    pub metadata: MetadataArgs,
     /// How long it is kept, such as 720h; a Velero on the same bucket deletes it then (default: for
     /// ever)
     #[arg(long, value_name = "DURATION", value_parser = values::positive)]
@@ -62,6 +76,17 @@ pub struct Args {
     /// Which objects are taken.
     #[command(flatten)]
     pub filters: FilterArgs,
+    /// What Velero has besides.
+    #[command(flatten)]
+    pub accepted: Accepted,
+    /// Which kinds are taken, by scope.
+    #[command(flatten)]
+    pub scoped: ScopedFilterArgs,
+    /// Objects to take before the others of their kind, in this order, such as
+    /// `pods=shop/db-0,shop/db-1;persistentvolumes=pv-1`
+    #[arg(long, value_name = "KIND=NAMES;...", value_parser = values::order,
+          help_heading = "Filters")]
+    pub ordered_resources: Option<Order>,
 }
 
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
@@ -87,31 +112,63 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
 
 fn request(args: Args) -> Result<Request, CliError> {
     check_name(&args.name).map_err(Error::InvalidName)?;
+    let selectors = args.filters.selectors();
+    let labels = args.metadata.labels.iter().cloned().collect();
+    let annotations = args.metadata.annotations.iter().cloned().collect();
+    let ttl = args.ttl.and_then(GoDuration::to_std);
+    let (name, replace_incomplete) = (args.name.clone(), args.replace_incomplete);
+    let policies = args.resource_policies_file.as_deref().map(policies_in).transpose()?;
+    let policies =
+        policies.map(PolicySource::Given).or_else(|| args.resource_policies_configmap.clone());
+    let spec = spec(args)?;
+    spec.kind_lists().check().map_err(Error::Filter)?;
+    Ok(Request { name, labels, annotations, spec, selectors, policies, ttl, replace_incomplete })
+}
+
+fn spec(args: Args) -> Result<BackupSpec, CliError> {
     let label_selector = args.filters.label_selector()?;
-    Ok(Request {
-        name: args.name,
-        labels: args.labels.into_iter().collect(),
-        selector: args.filters.selector,
-        ttl: args.ttl.and_then(GoDuration::to_std),
-        replace_incomplete: args.replace_incomplete,
-        spec: BackupSpec {
-            included_namespaces: args.filters.include_namespaces,
-            excluded_namespaces: args.filters.exclude_namespaces,
-            included_resources: args.filters.include_resources,
-            excluded_resources: args.filters.exclude_resources,
-            include_cluster_resources: args.filters.include_cluster_resources,
-            label_selector,
-            snapshot_volumes: args.snapshot_volumes,
-            volume_snapshot_locations: args.volume_snapshot_locations,
-            ..BackupSpec::default()
-        },
+    let or_label_selectors = args.filters.or_label_selectors()?;
+    let (filters, scoped) = (args.filters, args.scoped);
+    Ok(BackupSpec {
+        included_namespaces: filters.include_namespaces,
+        excluded_namespaces: filters.exclude_namespaces,
+        included_resources: filters.include_resources,
+        excluded_resources: filters.exclude_resources,
+        include_cluster_resources: filters.include_cluster_resources,
+        included_cluster_scoped_resources: scoped.include_cluster_scoped_resources,
+        excluded_cluster_scoped_resources: scoped.exclude_cluster_scoped_resources,
+        included_namespace_scoped_resources: scoped.include_namespace_scoped_resources,
+        excluded_namespace_scoped_resources: scoped.exclude_namespace_scoped_resources,
+        label_selector,
+        or_label_selectors,
+        ordered_resources: args.ordered_resources.as_ref().map(Order::record).unwrap_or_default(),
+        snapshot_volumes: args.snapshot_volumes,
+        volume_snapshot_locations: args.volume_snapshot_locations,
+        ..BackupSpec::default()
     })
+}
+
+/// Reads the policies in a file.
+fn policies_in(path: &Path) -> Result<Policies, CliError> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|error| {
+        CliError::of(&error)
+            .within(format!("failed to read \"{name}\" (--resource-policies-file)"))
+            .with_exit(Exit::Usage)
+            .with_hint("name a file with Velero's resource policies in YAML")
+    })?;
+    Ok(Policies::read(Origin::File(name), &text).map_err(Error::Policies)?)
 }
 
 struct PlanTable<'a>(&'a Plan);
 
 impl fmt::Display for PlanTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.0.first.is_empty() {
+            let mut table = Table::new(["FIRST"]);
+            table.extend(self.0.first.iter().map(|id| [id.to_string()]));
+            writeln!(f, "{table}")?;
+        }
         let mut table = Table::new(["RESOURCE", "NAMESPACE"]);
         for listing in &self.0.listings {
             let scope = if listing.kind.namespaced { "*" } else { "" };
@@ -167,8 +224,26 @@ impl fmt::Display for Summary<'_> {
             counted(report.errors.len(), "error"),
             counted(report.warnings.len(), "warning"),
         )?;
-        if report.volumes.is_empty() { Ok(()) } else { write!(f, "{}", volumes(&report.volumes)) }
+        if !report.volumes.is_empty() {
+            write!(f, "{}", volumes(&report.volumes))?;
+        }
+        let left_out: Vec<_> = report.volumes.iter().filter(|it| it.reason.is_some()).collect();
+        if left_out.is_empty() { Ok(()) } else { write!(f, "\n{}", reasons(&left_out)) }
     }
+}
+
+/// Why volumes were left out.
+fn reasons(volumes: &[&SnapshotReport]) -> Table<4> {
+    let mut table = Table::new(["LEFT OUT", "CLAIM", "HANDLE", "REASON"]);
+    for volume in volumes {
+        table.push([
+            cell(volume.namespace.as_ref()),
+            cell(volume.claim.as_ref()),
+            cell(volume.volume_id.as_ref()),
+            cell(volume.reason.as_ref()),
+        ]);
+    }
+    table
 }
 
 /// A table of volumes.
@@ -213,6 +288,7 @@ mod tests {
     fn a_plan_shows_the_lists_what_becomes_of_the_volumes_and_what_cannot_be_listed() {
         let mut plan = Plan {
             namespaces: vec!["shop".to_owned()],
+            first: Vec::new(),
             listings: vec![
                 listing("nodes", false, None),
                 listing("pods", true, None),
@@ -257,6 +333,14 @@ UNAVAILABLE      REASON
 metrics.k8s.io   no endpoints
 ";
         assert_eq!(PlanTable(&plan).to_string(), lists.to_owned() + volumes + groups + rights);
+        plan.first.push("pods/shop/db-0".parse().unwrap());
+        let first = "\
+FIRST
+pods/shop/db-0
+
+";
+        let all = first.to_owned() + lists + volumes + groups + rights;
+        assert_eq!(PlanTable(&plan).to_string(), all);
     }
 
     #[test]
@@ -288,11 +372,28 @@ metrics.k8s.io   no endpoints
             volume_id: None,
             snapshot_id: None,
             state: "failed".to_owned(),
+            reason: None,
         });
         let volumes = "\
 NAMESPACE   CLAIM   VOLUME   SNAPSHOT   STATE
 shop        data    pv-1     <none>     failed
 ";
         assert_eq!(Summary(&report).to_string(), sentence("1 volume") + volumes);
+        report.volumes.push(SnapshotReport {
+            claim: Some("media".to_owned()),
+            volume_id: Some("fs-1".to_owned()),
+            state: "reattach".to_owned(),
+            reason: Some("not copied: it is shared".to_owned()),
+            ..report.volumes[0].clone()
+        });
+        let volumes = "\
+NAMESPACE   CLAIM   VOLUME   SNAPSHOT   STATE
+shop        data    pv-1     <none>     failed
+shop        media   pv-1     <none>     reattach
+
+LEFT OUT   CLAIM   HANDLE   REASON
+shop       media   fs-1     not copied: it is shared
+";
+        assert_eq!(Summary(&report).to_string(), sentence("2 volumes") + volumes);
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::get::labels;
 use crate::cli::commands::Outcome;
-use crate::cli::commands::deletion::{Deleted, each_once, exit, question};
-use crate::cli::commands::lookup::{failed, not_found};
+use crate::cli::commands::deletion::{Deleted, exit, question};
+use crate::cli::commands::lookup::{failed, none_to_show, not_found};
+use crate::cli::commands::selection::DeletionArgs;
 use crate::cli::confirmation::ConfirmArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -29,11 +31,12 @@ use crate::engine::store::BackupStore;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   bowline backup delete nightly
-  bowline backup delete nightly-1 nightly-2 --confirm -o json")]
+  bowline backup delete nightly-1 nightly-2 --confirm -o json
+  bowline backup delete -l team=web")]
 pub struct Args {
-    /// The backups' names
-    #[arg(required = true)]
-    pub names: Vec<String>,
+    /// Which of them.
+    #[command(flatten)]
+    pub which: DeletionArgs,
     /// Delete them even if none of their snapshots can be seen from here
     ///
     /// Only for snapshots that are gone for good: those of another account or region would be left
@@ -49,17 +52,21 @@ pub struct Args {
 }
 
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
-    let names = each_once(&args.names);
     let (store, snapshotters) = settings.store_and_snapshotters(SnapshotterOptions::default())?;
-    check_known(&store, &names).await?;
+    let names = names(&store, &args.which).await?;
+    if names.is_empty() && args.output.is_table() {
+        return Ok(none_to_show(settings, "backups", args.which.selector.as_ref(), &store));
+    }
     let consequence = "The snapshots of their volumes go, too; nothing brings them back.";
-    args.confirm.ask(settings, &question("backup", &names, consequence)).await?;
-    settings.if_interrupted("run the same command again: it finishes the deletion".to_owned());
+    if !names.is_empty() {
+        args.confirm.ask(settings, &question("backup", &names, consequence)).await?;
+    }
+    settings.if_interrupted(how_to_go_on(&args.which).to_owned());
     let progress = settings.progress();
     let observer: Arc<dyn Observer> = Arc::clone(&progress) as Arc<dyn Observer>;
     let is_alone = names.len() == 1;
     let mut all = Vec::new();
-    for name in names {
+    for name in &names {
         let ignore_missing_snapshots = args.ignore_missing_snapshots;
         let request = Request { name, ignore_missing_snapshots };
         let deletion = delete::backup(&store, &snapshotters, &observer, settings.clock, request);
@@ -70,12 +77,31 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     Ok(exit(&all, |report: &DeleteReport| Exit::of_phase(report.phase)))
 }
 
-/// All of them must be there before any is touched.
-async fn check_known(store: &BackupStore, names: &[&str]) -> Result<(), CliError> {
+/// The backups that are meant; all that are named must be there before any is touched.
+async fn names(store: &BackupStore, which: &DeletionArgs) -> Result<Vec<String>, CliError> {
+    if which.selector.is_some() {
+        let backups = store.backups().await.map_err(failed)?.into_iter();
+        let meant = backups.filter(|entry| which.takes(labels(entry)));
+        return Ok(meant.map(|entry| entry.name).collect());
+    }
     let known = store.backup_names().await.map_err(failed)?;
-    match names.iter().find(|name| !known.iter().any(|other| other == *name)) {
+    if which.all {
+        return Ok(known);
+    }
+    let names = which.each_name_once();
+    match names.iter().find(|name| !known.contains(name)) {
         Some(name) => Err(not_found("backup", name, known.iter().map(String::as_str), store.url())),
-        None => Ok(()),
+        None => Ok(names),
+    }
+}
+
+/// How a deletion that was interrupted goes on.
+fn how_to_go_on(which: &DeletionArgs) -> &'static str {
+    if which.selector.is_some() {
+        // The labels of what is half gone are gone.
+        "delete those that bowline backup get lists as Deleting by their names"
+    } else {
+        "run the same command again: it finishes the deletion"
     }
 }
 
@@ -106,10 +132,62 @@ impl fmt::Display for Summary<'_> {
 }
 
 fn sentence(report: &DeleteReport) -> String {
-    let gone = report.snapshots.iter().filter(|it| it.state == SnapshotFate::Deleted).count();
-    let (name, gone) = (&report.name, counted(gone, "snapshot"));
-    match report.phase {
-        Phase::Completed => format!("backup {name} is deleted, and {gone}"),
-        _ => format!("backup {name} is being deleted, and {gone}; run this again to finish"),
+    let count = |fates: &[SnapshotFate]| {
+        report.snapshots.iter().filter(|it| fates.contains(&it.state)).count()
+    };
+    let (name, gone) = (&report.name, count(&[SnapshotFate::Deleted]));
+    let left = count(&[SnapshotFate::Failed]);
+    match (report.phase, gone, left) {
+        (Phase::Completed, 0, _) => format!("backup {name} is deleted"),
+        (Phase::Completed, ..) => {
+            format!("backup {name} is deleted, and {}", counted(gone, "snapshot"))
+        }
+        (_, _, 0) => format!("backup {name} is not deleted yet: run this again to finish"),
+        _ => format!(
+            "backup {name} is not deleted yet, for {} could not be: run this again to finish",
+            counted(left, "snapshot")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::delete::DeletedSnapshot;
+
+    #[test]
+    fn a_deletion_is_told_with_what_is_gone_or_with_what_is_left() {
+        use SnapshotFate::{Absent, Deleted, Failed};
+        let told = |phase, fates: &[SnapshotFate]| {
+            let snapshot = |(number, state): (usize, &SnapshotFate)| DeletedSnapshot {
+                provider: "aws".to_owned(),
+                id: format!("snap-{number}"),
+                state: *state,
+            };
+            sentence(&DeleteReport {
+                name: "b".to_owned(),
+                uid: None,
+                phase,
+                location: String::new(),
+                snapshots: fates.iter().enumerate().map(snapshot).collect(),
+                warnings: Vec::new(),
+                errors: Vec::new(),
+                start_timestamp: "2026-03-01T02:00:00Z".parse().unwrap(),
+                completion_timestamp: None,
+            })
+        };
+        assert_eq!(told(Phase::Completed, &[Absent]), "backup b is deleted");
+        assert_eq!(
+            told(Phase::Completed, &[Deleted, Deleted]),
+            "backup b is deleted, and 2 snapshots"
+        );
+        assert_eq!(
+            told(Phase::PartiallyFailed, &[Deleted, Failed]),
+            "backup b is not deleted yet, for 1 snapshot could not be: run this again to finish"
+        );
+        assert_eq!(
+            told(Phase::PartiallyFailed, &[Deleted]),
+            "backup b is not deleted yet: run this again to finish"
+        );
     }
 }

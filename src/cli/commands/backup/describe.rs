@@ -1,32 +1,41 @@
 //! `bowline backup describe`.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::get::{document, find, phase};
-use crate::cli::commands::Outcome;
-use crate::cli::commands::lookup::failed;
+use super::details::Details;
+use super::get::{document, entries, phase};
+use crate::cli::commands::labels::joined;
+use crate::cli::commands::lookup::{failed, none_to_show};
+use crate::cli::commands::records::{Reader, apart, describe_results};
+use crate::cli::commands::selection::SelectionArgs;
+use crate::cli::commands::{Outcome, spec, volumes};
 use crate::cli::description::Description;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
 use crate::cli::settings::Settings;
-use crate::cli::table::{Table, cell};
-use crate::engine::model::backup::Backup;
-use crate::engine::model::results::{BackupResults, Messages};
-use crate::engine::model::volume::VolumeInfo;
-use crate::engine::report::chain;
-use crate::engine::store::{BackupEntry, BackupKeys, BackupState, BackupStore, Error};
+use crate::cli::table::cell;
+use crate::engine::model::backup::{Backup, annotations};
+use crate::engine::model::results::BackupResults;
+use crate::engine::store::{BackupEntry, BackupKeys, BackupState, BackupStore};
 
-/// Show all that is known of a backup
+/// Show all that is known of backups
+///
+/// Without a name, of all of them. For programs, the backup that is asked for by its name is one
+/// object; all else is a list.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   bowline backup describe nightly
-  bowline backup describe nightly -o yaml")]
+  bowline backup describe nightly --details
+  bowline backup describe -l team=web -o yaml")]
 pub struct Args {
-    /// The backup's name
-    pub name: String,
+    /// Which of them.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Show the objects by name, how each volume is kept, and the digests of the files, too
+    #[arg(long)]
+    pub details: bool,
     /// In which form it is printed.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -37,8 +46,10 @@ pub struct Args {
 struct Described {
     location: String,
     backup: Value,
-    volumes: Vec<VolumeInfo>,
+    volumes: Vec<Value>,
     results: BackupResults,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
     /// Files that could not be read.
     damaged: Vec<String>,
     /// Whether it is incomplete and `backup finish` completes it.
@@ -50,42 +61,60 @@ struct Described {
 
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let store = settings.store()?;
-    let described = describe(&store, find(&store, &args.name).await?).await?;
-    print(args.output.output, &described, text)?;
-    let is_valid = !matches!(described.entry.state, BackupState::Invalid(_));
-    let is_whole = is_valid && described.damaged.is_empty();
+    let mut described = Vec::new();
+    for entry in entries(&store, &args.selection).await? {
+        described.push(describe(&store, entry, args.details).await?);
+    }
+    if described.is_empty() && args.output.is_table() {
+        return Ok(none_to_show(settings, "backups", args.selection.selector.as_ref(), &store));
+    }
+    print(args.output.output, &args.selection.document(&described), |_| apart(&described, text))?;
+    let is_whole = described.iter().all(Described::is_whole);
     Ok(if is_whole { Exit::Done } else { Exit::VerificationFailed })
 }
 
-async fn describe(store: &BackupStore, entry: BackupEntry) -> Result<Described, CliError> {
+impl Described {
+    fn is_whole(&self) -> bool {
+        !matches!(self.entry.state, BackupState::Invalid(_)) && self.damaged.is_empty()
+    }
+}
+
+async fn describe(
+    store: &BackupStore,
+    entry: BackupEntry,
+    with_details: bool,
+) -> Result<Described, CliError> {
     let keys = BackupKeys(&entry.name);
-    let mut damaged = Vec::new();
+    let mut reader = Reader::new(store);
     let is_incomplete = matches!(entry.state, BackupState::Incomplete(_));
     let finishable = is_incomplete && store.is_finishable(&entry.name).await.map_err(failed)?;
     Ok(Described {
         location: store.url().to_owned(),
-        backup: document(&entry),
-        volumes: beside(store, &keys.volume_info(), &mut damaged).await?,
-        results: beside(store, &keys.results(), &mut damaged).await?,
-        damaged,
+        backup: whole_document(&mut reader, &entry).await?,
+        volumes: reader.packed(&keys.volume_info()).await?,
+        results: reader.packed(&keys.results()).await?,
+        details: if with_details {
+            Some(Details::read(store, &mut reader, keys).await?)
+        } else {
+            None
+        },
+        damaged: reader.damaged,
         finishable,
         entry,
     })
 }
 
-/// Reads a file; one that is damaged does not keep the rest from being told.
-async fn beside<T: DeserializeOwned + Default>(
-    store: &BackupStore,
-    key: &str,
-    damaged: &mut Vec<String>,
-) -> Result<T, CliError> {
-    match store.json_gz(key).await {
-        Err(error @ (Error::Malformed { .. } | Error::TooLarge { .. })) => {
-            damaged.push(chain(&error));
-            Ok(T::default())
-        }
-        other => other.map_err(failed),
+/// The document as it is in the location, with what only a Velero knows; as `kubectl` shows objects,
+/// without who manages which field.
+async fn whole_document(reader: &mut Reader<'_>, entry: &BackupEntry) -> Result<Value, CliError> {
+    if !matches!(entry.state, BackupState::Committed(_)) {
+        return Ok(document(entry));
     }
+    let mut whole: Value = reader.plain(&BackupKeys(&entry.name).metadata()).await?;
+    if let Some(metadata) = whole.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    Ok(whole)
 }
 
 fn text(described: &Described) -> Description {
@@ -95,7 +124,10 @@ fn text(described: &Described) -> Description {
     text.line("Location", &described.location);
     text.line("Phase", &phase(&entry.state).to_string());
     match &entry.state {
-        BackupState::Committed(backup) => committed(&mut text, backup),
+        BackupState::Committed(backup) => {
+            committed(&mut text, backup);
+            spec::describe(&mut text, &described.backup["spec"]);
+        }
         BackupState::Incomplete(attempt) => {
             if let Some(attempt) = attempt {
                 text.line("Started", &attempt.start_timestamp.to_string());
@@ -113,56 +145,28 @@ fn text(described: &Described) -> Description {
         }
     }
     text.list("Damaged", &described.damaged);
-    text.list("Errors", messages(&described.results.errors));
-    text.list("Warnings", messages(&described.results.warnings));
-    if !described.volumes.is_empty() {
-        text.section("Volumes", &volumes(&described.volumes).to_string());
+    describe_results(&mut text, &described.results);
+    if let Some(details) = &described.details {
+        details.describe(&mut text, &described.backup, &described.volumes);
+    } else if !described.volumes.is_empty() {
+        text.section("Volumes", &volumes::table(&described.volumes).to_string());
     }
     text
 }
 
 fn committed(text: &mut Description, backup: &Backup) {
-    let (spec, status) = (&backup.spec, &backup.status);
-    let labels = backup.metadata.labels.iter().map(|(key, value)| format!("{key}={value}"));
-    text.line("Labels", &labels.collect::<Vec<_>>().join(", "));
+    let status = &backup.status;
+    text.line("Labels", &joined(&backup.metadata.labels));
     text.line("Started", &cell(status.start_timestamp));
     text.line("Completed", &cell(status.completion_timestamp));
     text.line("Expires", &cell(status.expiration));
     text.line("Objects", &cell(status.progress.map(|progress| progress.items_backed_up)));
     let (done, asked) = (status.volume_snapshots_completed, status.volume_snapshots_attempted);
     text.line("Snapshots", &format!("{done} of {asked} completed"));
-    text.line("Namespaces", &list(&spec.included_namespaces, "*"));
-    text.line("  left out", &list(&spec.excluded_namespaces, ""));
-    text.line("Resources", &list(&spec.included_resources, "*"));
-    text.line("  left out", &list(&spec.excluded_resources, ""));
-    text.line("Selector", &cell(spec.label_selector.as_ref()));
+    let policies = backup.annotation(annotations::VOLUME_POLICIES);
+    text.line("Policies", policies.unwrap_or_default());
     let version = backup.annotation("velero.io/source-cluster-k8s-gitversion");
     text.line("Kubernetes", version.unwrap_or_default());
     text.line("Format", &status.format_version);
     text.line("Reason", status.failure_reason.as_deref().unwrap_or_default());
-}
-
-fn list(items: &[String], none: &str) -> String {
-    if items.is_empty() { none.to_owned() } else { items.join(", ") }
-}
-
-fn messages(messages: &Messages) -> impl Iterator<Item = &String> {
-    let namespaced = messages.namespaces.values().flatten();
-    messages.velero.iter().chain(&messages.cluster).chain(namespaced)
-}
-
-fn volumes(volumes: &[VolumeInfo]) -> Table<5> {
-    let mut table = Table::new(["NAMESPACE", "CLAIM", "VOLUME", "SNAPSHOT", "RESULT"]);
-    for volume in volumes {
-        let snapshot = volume.native_snapshot_info.as_ref().map(|info| &info.snapshot_handle);
-        let result = volume.result.clone().or_else(|| volume.skipped_reason.clone());
-        table.push([
-            cell(volume.pvc_namespace.as_ref()),
-            cell(volume.pvc_name.as_ref()),
-            volume.pv_name.clone(),
-            cell(snapshot),
-            cell(result),
-        ]);
-    }
-    table
 }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::commands::Outcome;
-use crate::cli::commands::lookup::{failed, not_found};
+use crate::cli::commands::labels::LabelColumnArgs;
+use crate::cli::commands::lookup::{failed, none_to_show, not_found, selector};
+use crate::cli::commands::selection::{Labels, SelectionArgs, place};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
@@ -18,14 +20,20 @@ use crate::engine::store::{BackupEntry, BackupState, BackupStore};
 
 /// List backups
 ///
-/// Incomplete are those that run still, or were interrupted; they cannot be restored.
+/// Incomplete are those that run still, or were interrupted; they cannot be restored. For programs,
+/// the backup that is asked for by its name is one object; all else is a list.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   bowline backup get
+  bowline backup get -l team=web -L team
   bowline backup get nightly -o json")]
 pub struct Args {
-    /// Only these backups
-    pub names: Vec<String>,
+    /// Which of them.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Which labels are shown.
+    #[command(flatten)]
+    pub columns: LabelColumnArgs,
     /// In which form they are printed.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -33,26 +41,34 @@ pub struct Args {
 
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let store = settings.store()?;
-    let entries = entries(&store, &args.names).await?;
+    let entries = entries(&store, &args.selection).await?;
     if entries.is_empty() && args.output.is_table() {
-        settings.note(&format!("there are no backups in {}", store.url()));
-        return Ok(Exit::Done);
+        return Ok(none_to_show(settings, "backups", args.selection.selector.as_ref(), &store));
     }
     let now = settings.clock.now();
-    let items = json!({"items": entries.iter().map(document).collect::<Vec<_>>()});
-    print(args.output.output, &items, |_| table(&entries, now))?;
+    let documents: Vec<_> = entries.iter().map(document).collect();
+    print(args.output.output, &args.selection.document(&documents), |_| {
+        let mut table = table(&entries, now);
+        args.columns.add_to(&mut table, &entries.iter().map(labels).collect::<Vec<_>>());
+        table
+    })?;
     Ok(Exit::Done)
 }
 
-/// Looks up the backups of these names, or all, in the order of their names.
-async fn entries(store: &BackupStore, names: &[String]) -> Result<Vec<BackupEntry>, CliError> {
-    if names.is_empty() {
-        return store.backups().await.map_err(failed);
-    }
+/// Looks up the backups that are meant, in order.
+pub(super) async fn entries(
+    store: &BackupStore,
+    selection: &SelectionArgs,
+) -> Result<Vec<BackupEntry>, CliError> {
     let mut entries = Vec::new();
-    for name in names.iter().collect::<BTreeSet<_>>() {
+    for name in selection.names.iter().collect::<BTreeSet<_>>() {
         entries.push(find(store, name).await?);
     }
+    if selection.names.is_empty() {
+        entries = store.backups().await.map_err(failed)?;
+        entries.retain(|entry| selection.takes(labels(entry)));
+    }
+    entries.sort_by_cached_key(|entry| place(&entry.name));
     Ok(entries)
 }
 
@@ -63,6 +79,14 @@ pub(super) async fn find(store: &BackupStore, name: &str) -> Result<BackupEntry,
     match store.backup(name).await.map_err(failed)? {
         Some(state) if is_known => Ok(BackupEntry { name: name.to_owned(), state }),
         _ => Err(not_found("backup", name, known.iter().map(String::as_str), store.url())),
+    }
+}
+
+/// Its labels; only those of a backup are known.
+pub(super) fn labels(entry: &BackupEntry) -> Option<&Labels> {
+    match &entry.state {
+        BackupState::Committed(backup) => Some(&backup.metadata.labels),
+        BackupState::Incomplete(_) | BackupState::Deleting | BackupState::Invalid(_) => None,
     }
 }
 
@@ -95,16 +119,15 @@ pub(super) fn document(entry: &BackupEntry) -> Value {
     }
 }
 
-fn table(entries: &[BackupEntry], now: Timestamp) -> Table<7> {
-    let mut table =
-        Table::new(["NAME", "STATUS", "ERRORS", "WARNINGS", "ITEMS", "CREATED", "EXPIRES"]);
-    for entry in entries {
-        table.push(row(entry, now));
-    }
+fn table(entries: &[BackupEntry], now: Timestamp) -> Table<8> {
+    let header =
+        ["NAME", "STATUS", "ERRORS", "WARNINGS", "ITEMS", "CREATED", "EXPIRES", "SELECTOR"];
+    let mut table = Table::new(header);
+    table.extend(entries.iter().map(|entry| row(entry, now)));
     table
 }
 
-fn row(entry: &BackupEntry, now: Timestamp) -> [String; 7] {
+fn row(entry: &BackupEntry, now: Timestamp) -> [String; 8] {
     let phase = phase(&entry.state).to_string();
     let since = |time: Timestamp| age(time, now);
     match &entry.state {
@@ -118,16 +141,17 @@ fn row(entry: &BackupEntry, now: Timestamp) -> [String; 7] {
                 cell(status.progress.map(|progress| progress.items_backed_up)),
                 cell(status.start_timestamp.map(since)),
                 cell(status.expiration.map(|time| expiry(time, now))),
+                cell(backup.spec.label_selector.as_ref().map(selector)),
             ]
         }
         BackupState::Incomplete(attempt) => {
             let created = cell(attempt.as_ref().map(|attempt| since(attempt.start_timestamp)));
             let none = String::new;
-            [entry.name.clone(), phase, none(), none(), none(), created, none()]
+            [entry.name.clone(), phase, none(), none(), none(), created, none(), none()]
         }
         BackupState::Deleting | BackupState::Invalid(_) => {
             let none = String::new;
-            [entry.name.clone(), phase, none(), none(), none(), none(), none()]
+            [entry.name.clone(), phase, none(), none(), none(), none(), none(), none()]
         }
     }
 }

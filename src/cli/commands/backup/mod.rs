@@ -3,10 +3,19 @@
 mod create;
 mod delete;
 mod describe;
+mod details;
+mod download;
 mod finish;
 mod get;
+mod logs;
+mod verify;
 
 use clap::Subcommand;
+
+pub(super) use create::Args as CreateArgs;
+pub(super) use delete::Args as DeleteArgs;
+pub(super) use describe::Args as DescribeArgs;
+pub(super) use get::Args as GetArgs;
 
 use super::Outcome;
 use crate::cli::output::OutputFormat;
@@ -18,11 +27,14 @@ use crate::cli::settings::Settings;
   bowline backup create nightly
   bowline backup get")]
 pub enum Command {
-    Create(create::Args),
+    Create(Box<create::Args>),
     Finish(finish::Args),
     #[command(visible_alias = "list")]
     Get(get::Args),
     Describe(describe::Args),
+    Logs(logs::Args),
+    Verify(verify::Args),
+    Download(download::Args),
     Delete(delete::Args),
 }
 
@@ -34,6 +46,8 @@ impl Command {
             Self::Finish(args) => args.output.output,
             Self::Get(args) => args.output.output,
             Self::Describe(args) => args.output.output,
+            Self::Verify(args) => args.output.output,
+            Self::Logs(_) | Self::Download(_) => OutputFormat::Table,
             Self::Delete(args) => args.output.output,
         }
     }
@@ -41,10 +55,13 @@ impl Command {
 
 pub(in crate::cli) async fn run(settings: &Settings, command: Command) -> Outcome {
     match command {
-        Command::Create(args) => create::run(settings, args).await,
+        Command::Create(args) => Box::pin(create::run(settings, *args)).await,
         Command::Finish(args) => finish::run(settings, args).await,
         Command::Get(args) => get::run(settings, args).await,
         Command::Describe(args) => describe::run(settings, args).await,
+        Command::Logs(args) => logs::run(settings, args).await,
+        Command::Verify(args) => verify::run(settings, args).await,
+        Command::Download(args) => download::run(settings, args).await,
         Command::Delete(args) => delete::run(settings, args).await,
     }
 }

@@ -11,6 +11,7 @@ use crate::cli::plugins;
 use crate::cli::settings::Settings;
 use crate::cli::table::{Table, cell};
 use crate::engine::location::{self, CheckReport, Guard};
+use crate::engine::model::location::Location;
 
 /// Try whether a location does what backups need of it
 ///
@@ -30,17 +31,31 @@ pub struct Args {
 }
 
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
-    let store = match &args.location {
-        Some(text) => plugins::store(&settings.named(text)?)
-            .map_err(|error| CliError::of(&error).within("the location is not valid"))?,
-        None => settings.store()?,
+    let location = match &args.location {
+        Some(text) => settings.named(text)?,
+        None => settings.chosen()?.location,
     };
+    check_directory(&location)?;
+    let store = plugins::store(&location)
+        .map_err(|error| CliError::of(&error).within("the location is not valid"))?;
     settings.if_interrupted(
         "a probe may be left behind; a check that is run an hour later removes it".to_owned(),
     );
     let report = location::check(&store, settings.clock).await;
     print(args.output.output, &report, Text)?;
     Ok(exit(&report))
+}
+
+/// A directory that is not there is more likely mistyped than meant: a check must not make it.
+fn check_directory(location: &Location) -> Result<(), CliError> {
+    match location {
+        Location::Directory(path) if !path.exists() => {
+            let message = format!("directory \"{}\" does not exist", path.display());
+            Err(CliError::new(Exit::Unreachable, message)
+                .with_hint("is it the one you meant? the first backup, or mkdir -p, makes it"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn exit(report: &CheckReport) -> Exit {
@@ -55,7 +70,7 @@ struct Text<'a>(&'a CheckReport);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CheckReport { location, steps, guard, warnings } = self.0;
+        let CheckReport { location, steps, guard, warnings, hint } = self.0;
         let mut table = Table::new(["STEP", "OUTCOME", "TIME", "DETAIL"]);
         for step in steps {
             table.push([
@@ -76,6 +91,7 @@ impl fmt::Display for Text<'_> {
         }
         text.section("Steps", &table.to_string());
         text.list("Warnings", warnings);
+        text.list("Hint", hint);
         write!(f, "{text}")
     }
 }

@@ -55,10 +55,14 @@ impl Args {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Row {
+pub(in crate::cli) struct Row {
+    /// The name in `config.toml`; none for one that is given by its URL.
     name: Option<String>,
+    /// Where it is.
     url: String,
+    /// Whether it is the configured default.
     default: bool,
     /// Who chose it, if it is the one in use.
     in_use: Option<String>,

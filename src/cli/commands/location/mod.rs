@@ -3,9 +3,13 @@
 mod check;
 mod create;
 mod delete;
-mod get;
+pub(in crate::cli) mod get;
 
 use clap::Subcommand;
+
+pub(super) use create::Args as CreateArgs;
+pub(super) use delete::Args as DeleteArgs;
+pub(super) use get::Args as GetArgs;
 
 use super::Outcome;
 use crate::cli::output::OutputFormat;

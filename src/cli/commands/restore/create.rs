@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::cli::commands::Outcome;
 use crate::cli::commands::filters::FilterArgs;
+use crate::cli::commands::labels::MetadataArgs;
 use crate::cli::commands::rights::Rights;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -14,10 +15,11 @@ use crate::cli::settings::Settings;
 use crate::cli::table::{Table, cell};
 use crate::cli::units::counted;
 use crate::cli::values;
+use crate::cli::velero::Accepted;
 use crate::engine::backup;
 use crate::engine::model::duration::GoDuration;
 use crate::engine::model::names::check_label;
-use crate::engine::model::restore::RestoreSpec;
+use crate::engine::model::restore::{RestoreSpec, RestoreStatusSpec};
 use crate::engine::report::{RestoreReport, VolumeReport};
 use crate::engine::restore::{Error, PlanDocument, Request};
 use crate::engine::store::check_name;
@@ -42,6 +44,9 @@ pub struct Args {
     /// The backup to restore
     #[arg(long, value_name = "BACKUP")]
     pub from_backup: String,
+    /// Labels and annotations.
+    #[command(flatten)]
+    pub metadata: MetadataArgs,
     /// Namespaces that come back under another name
     #[arg(long, value_name = "FROM:TO", value_delimiter = ',',
           value_parser = values::mapping)]
@@ -58,6 +63,11 @@ pub struct Args {
     /// Restore a claim without a usable snapshot as an EMPTY one, instead of refusing it
     #[arg(long)]
     pub allow_empty_volumes: bool,
+    /// Keep the node ports of services, those that the old cluster chose, too (default: only those
+    /// that somebody chose)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub preserve_nodeports: Option<bool>,
     /// The name that AWS knows the cluster by, for the tags that let its EBS driver manage the volumes
     #[arg(long, value_name = "NAME", env = "AWS_CLUSTER_NAME", hide_env_values = true)]
     pub cluster_name: Option<String>,
@@ -80,6 +90,16 @@ pub struct Args {
     /// Which objects are restored.
     #[command(flatten)]
     pub filters: FilterArgs,
+    /// What Velero has besides.
+    #[command(flatten)]
+    pub accepted: Accepted,
+    /// Resources whose recorded status comes back, too; built-in ones only where they are named, no
+    /// `*` means them (default: none)
+    #[arg(long, value_name = "RESOURCES", value_delimiter = ',', help_heading = "Filters")]
+    pub status_include_resources: Vec<String>,
+    /// Of those, resources whose status does not; without effect alone
+    #[arg(long, value_name = "RESOURCES", value_delimiter = ',', help_heading = "Filters")]
+    pub status_exclude_resources: Vec<String>,
 }
 
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
@@ -125,10 +145,15 @@ fn request(settings: &Settings, args: Args) -> Result<Request, CliError> {
     let namespace_mapping = namespace_mapping(args.namespace_mappings)?;
     let zone_mapping = zone_mapping(args.zone_mappings)?;
     let label_selector = args.filters.label_selector()?;
+    let or_label_selectors = args.filters.or_label_selectors()?;
+    let restore_status =
+        restore_status(args.status_include_resources, args.status_exclude_resources);
     Ok(Request {
         name,
+        labels: args.metadata.labels.into_iter().collect(),
+        annotations: args.metadata.annotations.into_iter().collect(),
         ready_timeout: args.ready_timeout.to_std().unwrap_or_default(),
-        selector: args.filters.selector,
+        selectors: args.filters.selectors(),
         spec: RestoreSpec {
             backup_name: args.from_backup,
             included_namespaces: args.filters.include_namespaces,
@@ -137,12 +162,21 @@ fn request(settings: &Settings, args: Args) -> Result<Request, CliError> {
             excluded_resources: args.filters.exclude_resources,
             include_cluster_resources: args.filters.include_cluster_resources,
             label_selector,
+            or_label_selectors,
             namespace_mapping,
             restore_volumes: args.restore_volumes,
             allow_empty_volumes: args.allow_empty_volumes,
             zone_mapping,
+            restore_status,
+            preserve_node_ports: args.preserve_nodeports,
         },
     })
+}
+
+fn restore_status(included: Vec<String>, excluded: Vec<String>) -> Option<RestoreStatusSpec> {
+    let is_asked = !included.is_empty() || !excluded.is_empty();
+    is_asked
+        .then_some(RestoreStatusSpec { included_resources: included, excluded_resources: excluded })
 }
 
 /// No namespace may come back twice, and no two in one.
@@ -224,7 +258,14 @@ impl fmt::Display for Summary<'_> {
             counted(report.errors.len(), "error"),
             counted(report.warnings.len(), "warning"),
         )?;
-        if report.volumes.is_empty() { Ok(()) } else { write!(f, "{}", volumes(&report.volumes)) }
+        if !report.volumes.is_empty() {
+            write!(f, "{}", volumes(&report.volumes))?;
+        }
+        let same = |volume: &&VolumeReport| volume.state == "reattached";
+        report.volumes.iter().filter(same).try_for_each(|volume| {
+            let claim = format!("{}/{}", volume.namespace, volume.claim);
+            writeln!(f, "not copied: {claim} has the very volume that it had, with policy Retain")
+        })
     }
 }
 
@@ -246,6 +287,7 @@ fn volumes(volumes: &[VolumeReport]) -> Table<5> {
 mod tests {
     use super::*;
     use crate::engine::context::{Granted, Right};
+    use crate::engine::report::{ItemCounts, Phase};
     use crate::engine::restore::{PlannedItem, Verdict};
 
     #[test]
@@ -273,6 +315,7 @@ mod tests {
                 granted: Granted::No,
                 reason: None,
             }],
+            warnings: Vec::new(),
         };
         let expected = "\
 STEP        VERDICT   RESOURCE           NAMESPACE   NAME   NOTES
@@ -285,5 +328,37 @@ create deployments.apps in shop   no        <none>
 1 create, 1 skip
 ";
         assert_eq!(PlanTable(&plan).to_string(), expected);
+    }
+
+    #[test]
+    fn a_report_names_what_was_not_copied() {
+        let volume = |claim: &str, id: &str, state: &str| VolumeReport {
+            namespace: "shop".to_owned(),
+            claim: claim.to_owned(),
+            persistent_volume: None,
+            snapshot_id: None,
+            volume_id: Some(id.to_owned()),
+            state: state.to_owned(),
+        };
+        let report = RestoreReport {
+            name: "r".to_owned(),
+            uid: String::new(),
+            backup: "b".to_owned(),
+            phase: Phase::Completed,
+            items: ItemCounts::default(),
+            volumes: vec![volume("data", "vol-1", "bound"), volume("media", "fs-1", "reattached")],
+            warnings: Vec::new(),
+            errors: Vec::new(),
+            start_timestamp: "2026-03-01T02:00:00Z".parse().unwrap(),
+            completion_timestamp: None,
+        };
+        let expected = "\
+restore r of backup b is Completed: 0 created, 0 unchanged, 0 skipped, 0 failed, 0 errors, 0 warnings
+NAMESPACE   CLAIM   VOLUME   SNAPSHOT   STATE
+shop        data    vol-1    <none>     bound
+shop        media   fs-1     <none>     reattached
+not copied: shop/media has the very volume that it had, with policy Retain
+";
+        assert_eq!(Summary(&report).to_string(), expected);
     }
 }

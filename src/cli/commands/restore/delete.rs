@@ -5,10 +5,11 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::json;
 
-use super::get::names;
+use super::found::{Found, all, names};
 use crate::cli::commands::Outcome;
-use crate::cli::commands::deletion::{Deleted, each_once, exit, question};
-use crate::cli::commands::lookup::not_found;
+use crate::cli::commands::deletion::{Deleted, exit, question};
+use crate::cli::commands::lookup::{none_to_show, not_found};
+use crate::cli::commands::selection::DeletionArgs;
 use crate::cli::confirmation::ConfirmArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -16,6 +17,7 @@ use crate::cli::output::{OutputArgs, print};
 use crate::cli::settings::Settings;
 use crate::engine::delete;
 use crate::engine::report::Phase;
+use crate::engine::store::BackupStore;
 
 /// Delete the records of restores
 ///
@@ -24,11 +26,12 @@ use crate::engine::report::Phase;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   bowline restore delete nightly-20260301020000
-  bowline restore delete one two --confirm")]
+  bowline restore delete one two --confirm
+  bowline restore delete --all --confirm")]
 pub struct Args {
-    /// The restores' names
-    #[arg(required = true)]
-    pub names: Vec<String>,
+    /// Which of them.
+    #[command(flatten)]
+    pub which: DeletionArgs,
     /// Whether to ask.
     #[command(flatten)]
     pub confirm: ConfirmArgs,
@@ -39,30 +42,58 @@ pub struct Args {
 
 /// A restore whose records are gone.
 #[derive(Debug, Serialize)]
-struct Report {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::cli) struct Report {
+    /// The restore's name.
     name: String,
+    /// How it ended, or `Incomplete`.
     phase: Phase,
 }
 
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
-    let wanted = each_once(&args.names);
     let (store, local) = (settings.store()?, settings.local_records());
-    let known = names(settings, &store).await?;
-    if let Some(name) = wanted.iter().find(|name| !known.iter().any(|other| other == *name)) {
-        return Err(not_found("restore", name, known.iter().map(String::as_str), store.url()));
+    let wanted = wanted(settings, &store, &args.which).await?;
+    if wanted.is_empty() && args.output.is_table() {
+        return Ok(none_to_show(settings, "restores", args.which.selector.as_ref(), &store));
     }
     let consequence = "Only records go; what was restored stays.";
-    args.confirm.ask(settings, &question("restore", &wanted, consequence)).await?;
+    if !wanted.is_empty() {
+        args.confirm.ask(settings, &question("restore", &wanted, consequence)).await?;
+    }
     settings.if_interrupted("run the same command again: it finishes the deletion".to_owned());
     let is_alone = wanted.len() == 1;
     let mut all = Vec::new();
-    for name in wanted {
+    for name in &wanted {
         let result = delete::restore(&store, local.as_ref(), settings.clock, name).await;
-        let report = result.map(|()| Report { name: name.to_owned(), phase: Phase::Completed });
+        let report = result.map(|()| Report { name: name.clone(), phase: Phase::Completed });
         all.push(Deleted::of(settings, name, is_alone, report.map_err(CliError::from))?);
     }
     print(args.output.output, &json!({"items": &all}), |_| Summary(&all))?;
     Ok(exit(&all, |_| Exit::Done))
+}
+
+/// The restores that are meant; all that are named must be there before any is touched.
+async fn wanted(
+    settings: &Settings,
+    store: &BackupStore,
+    which: &DeletionArgs,
+) -> Result<Vec<String>, CliError> {
+    if which.selector.is_some() {
+        let meant = all(settings, store).await?.into_iter();
+        let meant = meant.filter(|found: &Found| which.takes(found.labels()));
+        return Ok(meant.map(|found| found.name).collect());
+    }
+    let known = names(settings, store).await?;
+    if which.all {
+        return Ok(known);
+    }
+    let wanted = which.each_name_once();
+    match wanted.iter().find(|name| !known.contains(name)) {
+        Some(name) => {
+            Err(not_found("restore", name, known.iter().map(String::as_str), store.url()))
+        }
+        None => Ok(wanted),
+    }
 }
 
 struct Summary<'a>(&'a [Deleted<Report>]);

@@ -1,55 +1,149 @@
 //! `bowline restore describe`.
 
+use serde::Serialize;
+use serde_json::{Value, json};
+
 use super::create::{Summary, again};
-use super::get::{Found, find};
-use crate::cli::commands::Outcome;
+use super::found::{Found, select};
+use crate::cli::commands::labels::joined;
+use crate::cli::commands::lookup::none_to_show;
+use crate::cli::commands::records::{
+    Reader, ResourceList, apart, describe_resources, describe_results,
+};
+use crate::cli::commands::selection::SelectionArgs;
+use crate::cli::commands::{Outcome, spec, volumes};
 use crate::cli::description::Description;
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
 use crate::cli::settings::Settings;
 use crate::cli::table::cell;
-use crate::engine::store::RestoreEntry;
+use crate::engine::model::restore::RestoreRecord;
+use crate::engine::report::RestoreReport;
+use crate::engine::store::{BackupStore, RestoreKeys};
 
-/// Show all that is known of a restore
+/// Show all that is known of restores
+///
+/// Without a name, of all of them. For programs, the restore that is asked for by its name is one
+/// object; all else is a list. Of a restore that Velero made its results and outcomes are told: what
+/// it was asked, and how it ended, is known only in that Velero's cluster.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   bowline restore describe nightly-20260301020000
-  bowline restore describe nightly-20260301020000 -o json")]
+  bowline restore describe nightly-20260301020000 --details -o json")]
 pub struct Args {
-    /// The restore's name
-    pub name: String,
+    /// Which of them.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Show the outcome of every object, too
+    #[arg(long)]
+    pub details: bool,
     /// In which form it is printed.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
-pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
-    let store = settings.store()?;
-    let found = find(settings, &store, &args.name).await?;
-    print(args.output.output, &found, text)?;
-    Ok(Exit::Done)
+/// A restore with the files beside its record.
+#[derive(Debug, Serialize)]
+struct Described {
+    #[serde(flatten)]
+    found: Found,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+    /// Files that could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damaged: Vec<String>,
 }
 
-fn text(found: &Found) -> Description {
-    let mut text = Description::default();
-    let RestoreEntry { record, result } = &found.entry;
-    text.line("Name", &record.name);
-    text.line("Backup", &record.spec.backup_name);
-    text.line("Phase", &found.phase().to_string());
-    text.line("Started", &record.start_timestamp.to_string());
-    for (from, to) in &record.spec.namespace_mapping {
-        text.line("Namespace", &format!("{from} as {to}"));
+/// The other records of a restore; absent ones are empty.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Details {
+    /// The outcome of every object, by kind.
+    resource_list: ResourceList,
+    volumes: Vec<Value>,
+}
+
+pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
+    let store = settings.store()?;
+    let mut described = Vec::new();
+    for found in select(settings, &store, &args.selection).await? {
+        described.push(describe(settings, &store, found, args.details).await?);
     }
+    if described.is_empty() && args.output.is_table() {
+        return Ok(none_to_show(settings, "restores", args.selection.selector.as_ref(), &store));
+    }
+    print(args.output.output, &args.selection.document(&described), |_| apart(&described, text))?;
+    let is_whole = described.iter().all(|described| described.damaged.is_empty());
+    Ok(if is_whole { Exit::Done } else { Exit::VerificationFailed })
+}
+
+async fn describe(
+    settings: &Settings,
+    store: &BackupStore,
+    found: Found,
+    with_details: bool,
+) -> Result<Described, CliError> {
+    let local = settings.local_records().filter(|_| found.local);
+    let mut reader = Reader::new(local.as_ref().unwrap_or(store));
+    reader.damaged.extend(found.damage.clone());
+    let keys = RestoreKeys(&found.name);
+    let details = if with_details {
+        let resource_list = reader.packed(&keys.resource_list()).await?;
+        Some(Details { resource_list, volumes: reader.packed(&keys.volume_info()).await? })
+    } else {
+        None
+    };
+    let damaged = reader.damaged;
+    Ok(Described { found, details, damaged })
+}
+
+fn text(described: &Described) -> Description {
+    let mut text = Description::default();
+    let found = &described.found;
+    text.line("Name", &found.name);
+    match &found.record {
+        Some(record) => ours(&mut text, found, record),
+        None => text.line("Records", "of Velero, which keeps in its cluster what was asked"),
+    }
+    text.list("Damaged", &described.damaged);
+    if let Some(results) = &found.velero {
+        describe_results(&mut text, results);
+    }
+    if let Some(report) = &found.result {
+        outcome(&mut text, report);
+    }
+    if let Some(details) = &described.details {
+        if found.result.is_none() && !details.volumes.is_empty() {
+            text.section("Volumes", &volumes::table(&details.volumes).to_string());
+        }
+        describe_resources(&mut text, &details.resource_list);
+    }
+    text
+}
+
+fn ours(text: &mut Description, found: &Found, record: &RestoreRecord) {
+    let backup = &record.spec.backup_name;
+    text.line("Backup", backup);
+    text.line("Phase", &cell(found.phase()));
+    text.line("Labels", &joined(&record.labels));
+    text.line("Annotations", &joined(&record.annotations));
+    text.line("Started", &record.start_timestamp.to_string());
+    text.line("Completed", &cell(found.result.as_ref().and_then(|it| it.completion_timestamp)));
+    text.line("UID", &record.uid);
+    text.line("Cluster UID", &record.cluster_uid);
+    text.line("Written by", &format!("bowline {}", record.version));
     if found.local {
         text.line("Records", "on this machine, since the location took none");
     }
-    let Some(report) = result else {
-        text.line("To go on", &again(&record.name, &record.spec.backup_name));
-        return text;
-    };
-    text.line("Completed", &cell(report.completion_timestamp));
+    if found.result.is_none() {
+        text.line("To go on", &again(&found.name, backup));
+    }
+    spec::describe(text, &json!(record.spec));
+}
+
+fn outcome(text: &mut Description, report: &RestoreReport) {
     text.list("Errors", &report.errors);
     text.list("Warnings", &report.warnings);
     text.section("Outcome", &Summary(report).to_string());
-    text
 }

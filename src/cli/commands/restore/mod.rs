@@ -1,11 +1,20 @@
 //! `bowline restore`.
 
 mod create;
-mod delete;
+pub(in crate::cli) mod delete;
 mod describe;
+pub(in crate::cli) mod found;
 mod get;
+mod logs;
 
 use clap::Subcommand;
+
+pub(super) use create::Args as CreateArgs;
+pub(super) use delete::Args as DeleteArgs;
+pub(super) use describe::Args as DescribeArgs;
+pub(super) use get::Args as GetArgs;
+
+pub(super) use found::names;
 
 use super::Outcome;
 use crate::cli::output::OutputFormat;
@@ -21,6 +30,7 @@ pub enum Command {
     #[command(visible_alias = "list")]
     Get(get::Args),
     Describe(describe::Args),
+    Logs(logs::Args),
     Delete(delete::Args),
 }
 
@@ -31,6 +41,7 @@ impl Command {
             Self::Create(args) => args.output.output,
             Self::Get(args) => args.output.output,
             Self::Describe(args) => args.output.output,
+            Self::Logs(_) => OutputFormat::Table,
             Self::Delete(args) => args.output.output,
         }
     }
@@ -38,9 +49,10 @@ impl Command {
 
 pub(in crate::cli) async fn run(settings: &Settings, command: Command) -> Outcome {
     match command {
-        Command::Create(args) => create::run(settings, *args).await,
+        Command::Create(args) => Box::pin(create::run(settings, *args)).await,
         Command::Get(args) => get::run(settings, args).await,
         Command::Describe(args) => describe::run(settings, args).await,
+        Command::Logs(args) => logs::run(settings, args).await,
         Command::Delete(args) => delete::run(settings, args).await,
     }
 }

@@ -1,7 +1,7 @@
 //! Reads an index, which is no more trusted than an archive.
 
 use std::borrow::Cow;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Take};
 use std::ops::Range;
 
 use bowline_api::ItemId;
@@ -10,9 +10,13 @@ use flate2::bufread::MultiGzDecoder;
 use super::super::table::{Scope, Table, TableBuilder};
 use super::super::{Entry, Error, Limits, path};
 use super::{EndLine, GroupLine, HeaderLine, ItemLine, Line, Location, MemberLine, VERSION};
+use crate::engine::model::json::Fields;
 
 /// The longest line in bytes, without its line break.
 const LONGEST_LINE: u64 = 4096;
+
+/// The largest index, unpacked, in bytes: as many items as are read at all, with long names.
+const LARGEST: u64 = 512 << 20;
 
 /// The largest block before compression, beyond twice the largest item.
 const BLOCK_BYTES: u64 = 2 << 20;
@@ -39,7 +43,7 @@ impl Index {
         let mut lines = LineReader::new(compressed);
         let header = lines.next()?.and_then(|line| serde_json::from_slice(line).ok());
         match header {
-            Some(HeaderLine { version: VERSION }) => {}
+            Some(Fields(HeaderLine { version: VERSION })) => {}
             Some(_) => return Err(lines.refuse("its version is not known")),
             None => return Err(lines.refuse("it is no header")),
         }
@@ -104,6 +108,8 @@ struct Parser<'a> {
     limits: &'a Limits,
     members: Vec<Member>,
     group: Option<Scope>,
+    /// Whether the last line began a group.
+    empty: bool,
     table: TableBuilder,
     items: u64,
     end: Option<(u64, String)>,
@@ -111,8 +117,8 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn new(limits: &'a Limits) -> Self {
-        let table = TableBuilder::default();
-        Self { limits, members: Vec::new(), group: None, table, items: 0, end: None }
+        let table = TableBuilder::new(limits);
+        Self { limits, members: Vec::new(), group: None, empty: false, table, items: 0, end: None }
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), Reason> {
@@ -123,7 +129,8 @@ impl<'a> Parser<'a> {
         if line.starts_with(b"[") {
             return self.item(&serde_json::from_slice(line).map_err(unknown)?);
         }
-        match serde_json::from_slice(line).map_err(unknown)? {
+        let Fields(line) = serde_json::from_slice(line).map_err(unknown)?;
+        match line {
             Line::Member(member) => self.member(&member),
             Line::Group(group) => self.group(group),
             Line::End(end) => self.end(end),
@@ -138,7 +145,7 @@ impl<'a> Parser<'a> {
             return Err("there are too many members");
         }
         let largest = self.limits.item_bytes.saturating_mul(2).saturating_add(BLOCK_BYTES);
-        if line.length == 0 || line.unpacked == 0 || line.unpacked > largest {
+        if line.length == 0 || line.unpacked == 0 || line.length.max(line.unpacked) > largest {
             return Err("its member has an impossible size");
         }
         let (end, start) =
@@ -155,6 +162,9 @@ impl<'a> Parser<'a> {
     }
 
     fn group(&mut self, line: GroupLine<'_>) -> Result<(), Reason> {
+        if std::mem::replace(&mut self.empty, true) {
+            return Err("the group before it is empty");
+        }
         path::check_resource(&line.resource)?;
         line.namespace.as_deref().map_or(Ok(()), path::check_namespace)?;
         path::check_version(&line.version)?;
@@ -168,6 +178,7 @@ impl<'a> Parser<'a> {
     }
 
     fn item(&mut self, (name, offset, size): &ItemLine<'_>) -> Result<(), Reason> {
+        self.empty = false;
         path::check_name(name)?;
         let member = self.members.last().ok_or("it precedes the first member")?;
         let group = self.group.as_ref().ok_or("it precedes the first group")?;
@@ -200,14 +211,14 @@ impl<'a> Parser<'a> {
 }
 
 struct LineReader<'a> {
-    source: BufReader<MultiGzDecoder<&'a [u8]>>,
+    source: BufReader<Take<MultiGzDecoder<&'a [u8]>>>,
     line: Vec<u8>,
     number: u64,
 }
 
 impl<'a> LineReader<'a> {
     fn new(compressed: &'a [u8]) -> Self {
-        let source = BufReader::new(MultiGzDecoder::new(compressed));
+        let source = BufReader::new(MultiGzDecoder::new(compressed).take(LARGEST));
         Self { source, line: Vec::new(), number: 0 }
     }
 

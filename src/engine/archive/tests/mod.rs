@@ -1,8 +1,4 @@
-//! Both ways together, foreign archives, and damaged ones.
+//! Both ways together, and archives that Velero wrote. Hostile ones are in `tests/format`.
 
-mod craft;
-mod damage;
-mod hostile;
-mod index;
 mod round_trip;
 mod velero;

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::super::digest::hex;
+use super::super::limits::RATIO;
 use super::super::testing::{self, Item, Object, run, stream, written};
 use super::super::{Error, Index, Limits, Writer, read};
 
@@ -41,8 +42,13 @@ fn noise(length: usize) -> &'static str {
 
 fn any_items() -> impl Strategy<Value = BTreeMap<ItemId, Item>> {
     let filler = prop_oneof![19 => 0..2000_usize, 1 => 200_000..400_000_usize];
-    let item = (testing::any_id(), "v[1-9](beta[1-9])?", filler)
-        .prop_map(|(id, version, length)| Item::of(id, &version, noise(length)));
+    let text = prop_oneof![
+        filler.prop_map(|length| noise(length).to_owned()),
+        "\\PC{0,40}",
+        (0..400_000_usize).prop_map(|length| " ".repeat(length)),
+    ];
+    let item = (testing::any_id(), "v[1-9](beta[1-9])?", text)
+        .prop_map(|(id, version, text)| Item::of(id, &version, &text));
     proptest::collection::vec(item, 0..30)
         .prop_map(|items| items.into_iter().map(|item| (item.id.clone(), item)).collect())
 }
@@ -101,6 +107,21 @@ proptest! {
             prop_assert_eq!(location.find(id, &last.1).unwrap(), &item.json[..]);
         }
     }
+}
+
+#[test]
+fn what_packs_to_nothing_is_written_so_that_it_is_no_bomb() {
+    let blanks = " ".repeat(1 << 20);
+    let item = |number| Item::new(&format!("configmaps/shop/blanks-{number}"), "v1", &blanks);
+    let items: Vec<Item> = (0..16).map(item).collect();
+    let (archive, written) = run(written(&items));
+    assert!(archive.len() * usize::from(RATIO) > 32 << 20, "{}", archive.len());
+    let limits = Limits { unsuspicious_bytes: 10 << 20, ..Limits::default() };
+    assert_eq!(testing::read_with(&archive, limits).unwrap().len(), items.len());
+    // Every other tool skips what we fill up with.
+    assert!(unpacked(&archive).len() > 32 << 20);
+    let index = Index::parse(&written.index, &Limits::default()).unwrap();
+    assert_eq!(index.len(), items.len());
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! All filters of an operation together.
 
-use super::super::selector::Selector;
+use super::super::selector::Selectors;
 use super::super::{Kind, Meta};
-use super::{NamespaceFilter, ResourceFilter};
+use super::kinds::is_namespaces;
+use super::{KindFilter, NamespaceFilter};
 
 /// Which objects an operation is about. By default all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,26 +11,15 @@ pub struct Filters {
     /// By namespace.
     pub namespaces: NamespaceFilter,
     /// By kind.
-    pub resources: ResourceFilter,
-    /// Whether cluster-scoped objects are meant: `false` none at all, not even Namespace objects;
-    /// `true` those of [`Self::resources`]; unset those, too, but only if no namespace is left out.
-    pub include_cluster_resources: Option<bool>,
+    pub kinds: KindFilter,
     /// By label.
-    pub selector: Option<Selector>,
+    pub selectors: Selectors,
 }
 
 impl Filters {
     /// Whether objects of this kind are to be listed at all.
-    ///
-    /// Namespace objects are meant even where the namespace filter keeps other cluster-scoped
-    /// objects out: a namespace comes with its labels.
     pub fn includes_kind(&self, kind: &Kind) -> bool {
-        let in_scope = kind.namespaced
-            || match self.include_cluster_resources {
-                Some(wanted) => wanted,
-                None => is_namespaces(kind) || self.namespaces.is_everything(),
-            };
-        in_scope && self.resources.includes(&kind.resource)
+        self.kinds.includes(kind, self.namespaces.is_everything())
     }
 
     /// Whether this object is meant for its own sake, not for that of another.
@@ -49,28 +39,14 @@ impl Filters {
     }
 
     fn selects(&self, meta: &Meta) -> bool {
-        self.selector.as_ref().is_none_or(|selector| selector.matches(&meta.labels))
+        self.selectors.matches(&meta.labels)
     }
 
     /// Whether an object that another one needs may come along, whatever its labels.
-    ///
-    /// A cluster-scoped one may, unless its kind was excluded, by name or because kinds were named
-    /// and it was not among them, or cluster-scoped objects were refused altogether.
     pub fn allows_related(&self, kind: &Kind, namespace: Option<&str>) -> bool {
-        if kind.namespaced {
-            let in_namespace = namespace.is_some_and(|name| self.namespaces.includes(name));
-            return in_namespace && self.resources.includes(&kind.resource);
-        }
-        match self.include_cluster_resources {
-            Some(false) => false,
-            Some(true) => !self.resources.is_excluded(&kind.resource),
-            None => self.resources.includes(&kind.resource),
-        }
+        let in_namespace = namespace.is_some_and(|name| self.namespaces.includes(name));
+        (in_namespace || !kind.namespaced) && self.kinds.allows_related(kind)
     }
-}
-
-fn is_namespaces(kind: &Kind) -> bool {
-    kind.resource.group.is_empty() && kind.resource.resource == "namespaces"
 }
 
 #[cfg(test)]
@@ -95,6 +71,15 @@ mod tests {
         Filters { namespaces: filter(&[namespace], &[]), ..Filters::default() }
     }
 
+    fn unscoped(includes: &[&str], excludes: &[&str], cluster: Option<bool>) -> KindFilter {
+        let resources = resolve(includes, excludes).unwrap();
+        KindFilter::Unscoped { resources, include_cluster_resources: cluster }
+    }
+
+    fn cluster_scoped(wanted: Option<bool>) -> KindFilter {
+        unscoped(&[], &[], wanted)
+    }
+
     fn listed(filters: &Filters) -> Vec<String> {
         let kinds = catalog().kinds.into_iter().filter(|kind| filters.includes_kind(kind));
         kinds.map(|kind| kind.kind).collect()
@@ -109,31 +94,31 @@ mod tests {
     fn a_namespace_filter_leaves_of_the_cluster_only_the_namespace() {
         let filters = in_namespace("shop");
         assert_eq!(listed(&filters), ["Pod", "Namespace", "Deployment", "StatefulSet"]);
-        let filters = Filters { include_cluster_resources: Some(true), ..filters };
+        let filters = Filters { kinds: cluster_scoped(Some(true)), ..filters };
         assert_eq!(listed(&filters).len(), catalog().kinds.len());
     }
 
     #[test]
     fn without_cluster_resources_not_even_the_namespace_is_taken() {
-        let filters = Filters { include_cluster_resources: Some(false), ..Filters::default() };
+        let filters = Filters { kinds: cluster_scoped(Some(false)), ..Filters::default() };
         assert_eq!(listed(&filters), ["Pod", "Deployment", "StatefulSet"]);
         assert!(!filters.allows_related(&kind("sc"), None));
     }
 
     #[test]
     fn namespaces_are_subject_to_the_resource_lists() {
-        let resources = resolve(&["pods"], &[]).unwrap();
-        assert_eq!(listed(&Filters { resources, ..in_namespace("shop") }), ["Pod"]);
+        let kinds = unscoped(&["pods"], &[], None);
+        assert_eq!(listed(&Filters { kinds, ..in_namespace("shop") }), ["Pod"]);
     }
 
     #[test]
     fn a_named_namespace_needs_no_label_but_an_unnamed_one_does() {
-        let selector = Some("app=web".parse().unwrap());
+        let selectors: Selectors = "app=web".parse().unwrap();
         let (shop, labelled) = (meta(None, "shop", &[]), meta(None, "shop", &[("app", "web")]));
-        let filters = Filters { selector: selector.clone(), ..Filters::default() };
+        let filters = Filters { selectors: selectors.clone(), ..Filters::default() };
         assert!(!filters.includes_item(&kind("ns"), &shop));
         assert!(filters.includes_item(&kind("ns"), &labelled));
-        let filters = Filters { selector, ..in_namespace("shop") };
+        let filters = Filters { selectors, ..in_namespace("shop") };
         assert!(filters.includes_item(&kind("ns"), &shop));
         assert!(!filters.includes_item(&kind("ns"), &meta(None, "dev", &[("app", "web")])));
     }
@@ -143,8 +128,7 @@ mod tests {
         let class = kind("sc");
         assert!(in_namespace("shop").allows_related(&class, None));
         let by = |includes: &[&str], excludes: &[&str], cluster| {
-            let resources = resolve(includes, excludes).unwrap();
-            Filters { resources, include_cluster_resources: cluster, ..in_namespace("shop") }
+            Filters { kinds: unscoped(includes, excludes, cluster), ..in_namespace("shop") }
                 .allows_related(&class, None)
         };
         assert!(!by(&[], &["sc"], None));
@@ -176,10 +160,10 @@ mod tests {
             let shop = |yes: bool| if yes { vec!["shop"] } else { Vec::new() };
             let filters = Filters {
                 namespaces: filter(&shop(only_shop), &shop(without_shop)),
-                resources: resolve(&listed(only_kind == Some(true)), &listed(only_kind == Some(false)))
-                    .unwrap(),
-                include_cluster_resources: cluster,
-                selector: selected.map(|_| "app=web".parse().unwrap()),
+                kinds: unscoped(
+                    &listed(only_kind == Some(true)), &listed(only_kind == Some(false)), cluster,
+                ),
+                selectors: selected.map(|_| "app=web".parse().unwrap()).unwrap_or_default(),
             };
             let place = if in_shop { "shop" } else { "dev" };
             let (namespace, name) =

@@ -46,6 +46,14 @@ impl NamespaceFilter {
     pub fn literals(&self) -> impl Iterator<Item = &str> {
         self.includes.iter().filter_map(Pattern::literal)
     }
+
+    /// An included pattern that matches none of `names`, if there is one.
+    pub fn unmatched<'a>(&self, names: &(impl Iterator<Item = &'a str> + Clone)) -> Option<&str> {
+        let patterns = self.includes.iter().filter(|pattern| !pattern.is_everything());
+        let mut patterns = patterns.filter(|pattern| pattern.literal().is_none());
+        let is_unmatched = |pattern: &&Pattern| !names.clone().any(|name| pattern.matches(name));
+        patterns.find(is_unmatched).map(Pattern::text)
+    }
 }
 
 fn any(patterns: &[Pattern], name: &str) -> bool {
@@ -99,6 +107,13 @@ pub(super) mod tests {
     fn the_names_that_must_exist_are_the_included_ones_without_patterns() {
         let filter = filter(&["shop", "team-*", "kube-system"], &["dev"]);
         assert_eq!(filter.literals().collect::<Vec<_>>(), ["shop", "kube-system"]);
+    }
+
+    #[test]
+    fn a_pattern_that_matches_no_name_is_found() {
+        let filter = filter(&["shop", "*", "team-*", "dev-?"], &[]);
+        assert_eq!(filter.unmatched(&["team-a", "dev-1"].into_iter()), None);
+        assert_eq!(filter.unmatched(&["team-a", "dev-10"].into_iter()), Some("dev-?"));
     }
 
     #[test]

@@ -35,6 +35,11 @@ impl Pattern {
         self.glob.is_none().then_some(self.text.as_str())
     }
 
+    /// The pattern as given.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn matches(&self, name: &str) -> bool {
         self.glob.as_ref().map_or(self.text == name, |glob| glob.is_match(name))
     }

@@ -16,31 +16,59 @@ pub struct ResourceFilter {
     /// None includes everything.
     includes: Option<BTreeSet<GroupResource>>,
     excludes: BTreeSet<GroupResource>,
+    /// Whether an exclude list was given, be it one that excludes nothing.
+    is_limited: bool,
+}
+
+/// Which kinds a list may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All.
+    Any,
+    /// Those whose objects live in no namespace.
+    Cluster,
+    /// Those whose objects live in namespaces.
+    Namespaced,
+}
+
+impl Scope {
+    fn covers(self, kind: &Kind) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Cluster => !kind.namespaced,
+            Self::Namespaced => kind.namespaced,
+        }
+    }
 }
 
 impl ResourceFilter {
     /// Looks the words of both lists up: names as `kubectl` takes them, or patterns such as `*.apps`.
     ///
     /// A word that names nothing is an error, and so is a pattern that includes nothing; a pattern
-    /// may well exclude nothing.
+    /// may well exclude nothing. Only where there is another pair of lists may `*` exclude all.
     pub fn resolve(
+        scope: Scope,
         includes: &[String],
         excludes: &[String],
         catalog: &Catalog,
     ) -> Result<Self, Error> {
-        if excludes.iter().any(|word| word == "*") {
+        if scope == Scope::Any && excludes.iter().any(|word| word == "*") {
             return Err(Error::ExcludesEverything);
         }
-        let out = union(excludes, |word| found(word, catalog))?;
+        let out = union(excludes, |word| found(word, scope, catalog))?;
         let contradicts = |word: &&String| {
-            !is_glob(word) && catalog.resolve(word).is_some_and(|k| out.contains(&k.resource))
+            !is_glob(word) && resolve(word, scope, catalog).is_ok_and(|it| out.contains(it))
         };
         if let Some(name) = includes.iter().find(contradicts) {
             return Err(Error::Contradiction { name: name.clone() });
         }
         let everything = includes.is_empty() || includes.iter().any(|word| word == "*");
-        let named = union(includes, |word| required(word, catalog))?;
-        Ok(Self { includes: (!everything).then_some(named), excludes: out })
+        let named = union(includes, |word| required(word, scope, catalog))?;
+        Ok(Self {
+            includes: (!everything).then_some(named),
+            excludes: out,
+            is_limited: !excludes.is_empty(),
+        })
     }
 
     /// Whether this kind is meant.
@@ -56,8 +84,24 @@ impl ResourceFilter {
 
     /// Whether nothing is filtered.
     pub fn is_everything(&self) -> bool {
-        self.includes.is_none() && self.excludes.is_empty()
+        self.includes.is_none() && !self.is_limited
     }
+}
+
+/// Looks up what a word that is no pattern names, among the kinds of `scope`.
+pub(super) fn resolve<'a>(
+    word: &str,
+    scope: Scope,
+    catalog: &'a Catalog,
+) -> Result<&'a GroupResource, Error> {
+    let mut answering = catalog.kinds.iter().filter(|kind| kind.answers_to(word));
+    if let Some(kind) = answering.clone().find(|kind| scope.covers(kind)) {
+        return Ok(&kind.resource);
+    }
+    Err(match answering.next() {
+        Some(kind) => Error::OtherScope { word: word.to_owned(), namespaced: kind.namespaced },
+        None => unknown(word, scope, catalog),
+    })
 }
 
 fn union(
@@ -68,26 +112,27 @@ fn union(
     Ok(sets.into_iter().flatten().collect())
 }
 
-fn required(word: &str, catalog: &Catalog) -> Result<Vec<GroupResource>, Error> {
-    let found = found(word, catalog)?;
+fn required(word: &str, scope: Scope, catalog: &Catalog) -> Result<Vec<GroupResource>, Error> {
+    let found = found(word, scope, catalog)?;
     if found.is_empty() { Err(Error::NoMatch { pattern: word.to_owned() }) } else { Ok(found) }
 }
 
-fn found(word: &str, catalog: &Catalog) -> Result<Vec<GroupResource>, Error> {
+fn found(word: &str, scope: Scope, catalog: &Catalog) -> Result<Vec<GroupResource>, Error> {
     if !is_glob(word) {
-        let kind = catalog.resolve(word).ok_or_else(|| unknown(word, catalog))?;
-        return Ok(vec![kind.resource.clone()]);
+        return Ok(vec![resolve(word, scope, catalog)?.clone()]);
     }
     let pattern = Pattern::new(&word.to_ascii_lowercase())?;
-    let resources = catalog.kinds.iter().map(|kind| &kind.resource);
+    let kinds = catalog.kinds.iter().filter(|kind| scope.covers(kind));
+    let resources = kinds.map(|kind| &kind.resource);
     Ok(resources.filter(|resource| pattern.matches(&resource.to_string())).cloned().collect())
 }
 
-fn unknown(word: &str, catalog: &Catalog) -> Error {
+fn unknown(word: &str, scope: Scope, catalog: &Catalog) -> Error {
     let wanted = word.to_ascii_lowercase();
     let group = wanted.split_once('.').map(|(_, group)| group);
     let gone = catalog.unavailable.iter().find(|(name, _)| Some(name.as_str()) == group);
-    let names: Vec<String> = catalog.kinds.iter().flat_map(names).collect();
+    let kinds = catalog.kinds.iter().filter(|kind| scope.covers(kind));
+    let names: Vec<String> = kinds.flat_map(names).collect();
     Error::UnknownKind {
         word: word.to_owned(),
         suggestion: closest(&wanted, names.iter().map(String::as_str)).map(str::to_owned),
@@ -136,8 +181,12 @@ pub(super) mod tests {
         includes: &[&str],
         excludes: &[&str],
     ) -> Result<ResourceFilter, Error> {
+        within(Scope::Any, includes, excludes)
+    }
+
+    fn within(scope: Scope, includes: &[&str], excludes: &[&str]) -> Result<ResourceFilter, Error> {
         let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
-        ResourceFilter::resolve(&owned(includes), &owned(excludes), &catalog())
+        ResourceFilter::resolve(scope, &owned(includes), &owned(excludes), &catalog())
     }
 
     fn taken(includes: &[&str], excludes: &[&str]) -> Vec<String> {
@@ -179,6 +228,44 @@ pub(super) mod tests {
         assert!(matches!(resolve(&["a|*"], &[]), Err(Error::Pattern { .. })));
     }
 
+    #[test]
+    fn a_kind_in_the_list_of_the_other_scope_is_an_error_that_names_the_right_one() {
+        let error = within(Scope::Cluster, &["po"], &[]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "\"po\" is not cluster-scoped, its objects live in namespaces"
+        );
+        assert!(error.hint().contains("--include-namespace-scoped-resources"), "{}", error.hint());
+        let error = within(Scope::Namespaced, &[], &["StorageClass"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "\"StorageClass\" is cluster-scoped, its objects live in no namespace"
+        );
+        assert!(error.hint().contains("--include-cluster-scoped-resources"), "{}", error.hint());
+    }
+
+    #[test]
+    fn a_list_of_one_scope_has_patterns_and_suggestions_of_that_scope_only() {
+        let only = within(Scope::Namespaced, &["*s*"], &[]).unwrap();
+        assert!(only.includes(&"pods".parse().unwrap()));
+        assert!(!only.includes(&"namespaces".parse().unwrap()));
+        let pattern = "*.apps".to_owned();
+        assert_eq!(within(Scope::Cluster, &["*.apps"], &[]), Err(Error::NoMatch { pattern }));
+        let error = within(Scope::Cluster, &["pdos"], &[]).unwrap_err();
+        assert!(matches!(error, Error::UnknownKind { suggestion: None, .. }), "{error:?}");
+        let none = within(Scope::Cluster, &[], &["*"]).unwrap();
+        assert!(none.is_excluded(&"namespaces".parse().unwrap()));
+        let name = "ns".to_owned();
+        let both = within(Scope::Cluster, &["ns"], &["*"]);
+        assert_eq!(both, Err(Error::Contradiction { name }));
+    }
+
+    #[test]
+    fn a_list_that_excludes_nothing_is_a_list_all_the_same() {
+        assert!(!resolve(&[], &["*.example.com"]).unwrap().is_everything());
+        assert!(resolve(&[], &[]).unwrap().is_everything());
+    }
+
     proptest! {
         #[test]
         fn a_kind_is_included_where_some_include_and_no_exclude_matches(
@@ -186,7 +273,7 @@ pub(super) mod tests {
             excludes in prop::collection::vec("[*]?[ds][*](apps|io)?", 0..3),
         ) {
             prop_assume!(!includes.iter().chain(&excludes).any(|text| text.contains("**")));
-            let Ok(filter) = ResourceFilter::resolve(&includes, &excludes, &catalog()) else {
+            let Ok(filter) = ResourceFilter::resolve(Scope::Any, &includes, &excludes, &catalog()) else {
                 return Ok(()); // includes nothing, which has a test of its own
             };
             for Kind { resource, .. } in catalog().kinds {

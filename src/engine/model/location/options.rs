@@ -86,7 +86,7 @@ fn set(
         "kmsKeyId" => asked.kms_key_id = Some(value),
         "customerKeyEncryptionFile" => asked.customer_key = Some(value.into()),
         "tagging" => location.tags = tags(&value)?,
-        "storageClass" => location.storage_class = Some(value),
+        "storageClass" => location.storage_class = Some(readable(value)?),
         "checksumAlgorithm" => location.without_checksums = without_checksums(&value)?,
         "caCert" => location.ca_cert = Some(value.into()),
         "enableSharedConfig" => only(key, &value, "true")?,
@@ -94,6 +94,20 @@ fn set(
         _ => return Err(unknown(key)),
     }
     Ok(())
+}
+
+/// Storage classes whose objects cannot simply be read.
+const ARCHIVES: [&str; 2] = ["GLACIER", "DEEP_ARCHIVE"];
+
+/// A storage class whose objects can be read at any time: backups are listed and restored from them.
+fn readable(class: String) -> Result<String, Fault> {
+    if ARCHIVES.iter().any(|archive| class.eq_ignore_ascii_case(archive)) {
+        return Err(Fault::new(
+            format!("storage class {class} is an archive, whose objects cannot be read for hours"),
+            "take one that can be read at any time: STANDARD_IA, INTELLIGENT_TIERING or GLACIER_IR",
+        ));
+    }
+    Ok(class)
 }
 
 /// The options of a location, in the order of the table.
@@ -303,6 +317,12 @@ mod tests {
             ("signatureVersion=2", "option \"signatureVersion\" is \"2\"", "only be 4"),
             ("enableSharedConfig=false", "option \"enableSharedConfig\"", "only be true"),
             ("insecureSkipTLSVerify=true", "is not possible", "caCert=FILE"),
+            ("storageClass=GLACIER", "storage class GLACIER is an archive", "GLACIER_IR"),
+            (
+                "storageClass=deep_archive",
+                "storage class deep_archive is an archive",
+                "STANDARD_IA",
+            ),
             ("customerKeyEncryptionSecret=s/k", "is not possible", "customerKeyEncryptionFile"),
         ] {
             let (found_reason, found_hint) = refusal(options);

@@ -8,7 +8,9 @@ mod parse;
 mod requirement;
 #[expect(clippy::module_inception, reason = "the module is named for its main type")]
 mod selector;
+mod selectors;
 
 pub use parse::Error;
 pub use requirement::{Invalid, Operator, Requirement};
 pub use selector::Selector;
+pub use selectors::Selectors;

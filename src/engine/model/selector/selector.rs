@@ -8,7 +8,7 @@ use super::requirement::{Invalid, Requirement};
 /// Requirements on labels, all of which must hold. Without any, it selects everything.
 ///
 /// Kept sorted and without doubles: two selectors that say the same in another order are equal.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Selector {
     requirements: Vec<Requirement>,
 }
@@ -57,18 +57,18 @@ impl fmt::Display for Selector {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::super::Operator;
     use super::*;
 
     /// A small world, so that requirements and labels meet often.
-    fn key() -> impl Strategy<Value = String> {
+    pub(in super::super) fn key() -> impl Strategy<Value = String> {
         prop::sample::select(vec!["app", "in", "example.com/tier"]).prop_map(str::to_owned)
     }
 
-    fn value() -> impl Strategy<Value = String> {
+    pub(in super::super) fn value() -> impl Strategy<Value = String> {
         prop::sample::select(vec!["", "a", "notin", "3", "7"]).prop_map(str::to_owned)
     }
 
@@ -84,7 +84,7 @@ mod tests {
         ]
     }
 
-    fn selector() -> impl Strategy<Value = Selector> {
+    pub(in super::super) fn selector() -> impl Strategy<Value = Selector> {
         let requirement = (key(), operator())
             .prop_map(|(key, operator)| Requirement::new(key, operator).unwrap());
         prop::collection::vec(requirement, 0..5).prop_map(Selector::new)

@@ -68,6 +68,8 @@ struct State {
     refused: BTreeSet<&'static str>,
     /// The volumes that rights were asked for.
     reviewed: Vec<Option<String>>,
+    /// The snapshots that were described, as often as they were.
+    described: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -440,6 +442,7 @@ impl VolumeSnapshotter for FakeSnapshotter {
     async fn snapshot(&self, id: &str) -> Result<Snapshot, SnapshotterError> {
         self.read(id).await?;
         let mut state = self.cloud.state();
+        state.described.push(id.to_owned());
         if state.moods.contains(&Mood::Silent) {
             return Err(broken(Failure::Refused, id));
         }

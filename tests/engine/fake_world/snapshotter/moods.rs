@@ -13,6 +13,13 @@ impl Cloud {
         self.state().set(Mood::FailsVolumes, false);
     }
 
+    /// The snapshots that somebody looked at since the last time, in order.
+    pub(crate) fn take_described(&self) -> Vec<String> {
+        let mut described = std::mem::take(&mut self.state().described);
+        described.sort_unstable();
+        described
+    }
+
     /// Tells its zones to nobody from here on.
     pub(crate) fn hide_zones(&self) {
         self.state().set(Mood::Secretive, true);

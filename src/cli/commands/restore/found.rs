@@ -1,0 +1,169 @@
+//! What the commands find of restores, and where.
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use serde::Serialize;
+
+use crate::cli::commands::lookup::{failed, not_found};
+use crate::cli::commands::selection::{Labels, SelectionArgs, place};
+use crate::cli::error::CliError;
+use crate::cli::settings::Settings;
+use crate::engine::model::restore::RestoreRecord;
+use crate::engine::model::results::BackupResults;
+use crate::engine::report::{Phase, RestoreReport, chain};
+use crate::engine::store::{BackupStore, Error, RestoreEntry, RestoreKeys, check_name};
+
+/// How many restores are looked up at once.
+const AT_ONCE: usize = 16;
+
+/// A restore, and who keeps its records.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::cli) struct Found {
+    /// The restore's name.
+    pub name: String,
+    /// What was asked; none of a restore that Velero made.
+    pub record: Option<RestoreRecord>,
+    /// What came of it; none if it runs or was interrupted.
+    pub result: Option<RestoreReport>,
+    /// What a Velero recorded, which keeps what it was asked in its cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub velero: Option<BackupResults>,
+    /// Why what a Velero recorded cannot be read.
+    #[serde(skip)]
+    pub damage: Option<String>,
+    /// Whether this machine keeps the records, because the location took none.
+    pub local: bool,
+}
+
+impl Found {
+    fn ours(entry: RestoreEntry, local: bool) -> Self {
+        let RestoreEntry { record, result } = entry;
+        let name = record.name.clone();
+        Self { name, record: Some(record), result, velero: None, damage: None, local }
+    }
+
+    /// How the restore is doing; of one that Velero made nobody knows here.
+    pub(super) fn phase(&self) -> Option<Phase> {
+        self.record.as_ref()?;
+        Some(self.result.as_ref().map_or(Phase::Incomplete, |result| result.phase))
+    }
+
+    /// Its labels, where they are known.
+    pub(super) fn labels(&self) -> Option<&Labels> {
+        self.record.as_ref().map(|record| &record.labels)
+    }
+
+    /// How many errors and warnings it had, where that is known.
+    pub(super) fn problems(&self) -> [Option<usize>; 2] {
+        let of_velero = |results: &BackupResults| {
+            [&results.errors, &results.warnings].map(|messages| Some(messages.count()))
+        };
+        let ours = self.result.as_ref().map(|it| [Some(it.errors.len()), Some(it.warnings.len())]);
+        ours.or_else(|| self.velero.as_ref().map(of_velero)).unwrap_or_default()
+    }
+
+    /// Who keeps its records.
+    pub(super) fn keeper(&self) -> &'static str {
+        match (&self.record, self.local) {
+            (None, _) => "velero",
+            (Some(_), true) => "local",
+            (Some(_), false) => "location",
+        }
+    }
+}
+
+/// Looks up the restores that are meant, in order.
+pub(super) async fn select(
+    settings: &Settings,
+    store: &BackupStore,
+    selection: &SelectionArgs,
+) -> Result<Vec<Found>, CliError> {
+    if let [name] = &selection.names[..] {
+        return Ok(vec![find(settings, store, name).await?]);
+    }
+    let mut found = all(settings, store).await?;
+    if let Some(name) = selection.names.iter().find(|name| !found.iter().any(|f| f.name == **name))
+    {
+        let known = found.iter().map(|found| found.name.as_str());
+        return Err(not_found("restore", name, known, store.url()));
+    }
+    found.retain(|found| selection.names.is_empty() || selection.names.contains(&found.name));
+    found.retain(|found| selection.takes(found.labels()));
+    Ok(found)
+}
+
+/// Looks up one restore: in the location, else on this machine.
+pub(super) async fn find(
+    settings: &Settings,
+    store: &BackupStore,
+    name: &str,
+) -> Result<Found, CliError> {
+    if check_name(name).is_ok() {
+        if let Some(found) = in_location(store, name).await.map_err(failed)? {
+            return Ok(found);
+        }
+        if let Some(local) = settings.local_records()
+            && let Some(entry) = local.restore(name).await.map_err(failed)?
+        {
+            return Ok(Found::ours(entry, true));
+        }
+    }
+    let known = names(settings, store).await?;
+    Err(not_found("restore", name, known.iter().map(String::as_str), store.url()))
+}
+
+/// Looks up all restores; of a name that both have, the location's.
+pub(super) async fn all(settings: &Settings, store: &BackupStore) -> Result<Vec<Found>, CliError> {
+    let names = store.restore_names().await.map_err(failed)?;
+    let found = stream::iter(&names).map(|name| in_location(store, name)).buffered(AT_ONCE);
+    let mut found: Vec<_> =
+        found.try_filter_map(async |found| Ok(found)).try_collect().await.map_err(failed)?;
+    let mut local = local(settings).await;
+    local.retain(|local| !names.contains(&local.name));
+    found.extend(local);
+    found.sort_by_cached_key(|found| place(&found.name));
+    Ok(found)
+}
+
+/// Names all restores that have records, here or there.
+pub(in crate::cli::commands) async fn names(
+    settings: &Settings,
+    store: &BackupStore,
+) -> Result<Vec<String>, CliError> {
+    let mut names = store.restore_names().await.map_err(failed)?;
+    if let Some(local) = settings.local_records() {
+        names.extend(local.restore_names().await.map_err(failed)?);
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+/// What the location holds of a restore: our record, else the results that Velero wrote.
+async fn in_location(store: &BackupStore, name: &str) -> Result<Option<Found>, Error> {
+    if let Some(entry) = store.restore(name).await? {
+        return Ok(Some(Found::ours(entry, false)));
+    }
+    let key = RestoreKeys(name).results();
+    if !store.exists(&key).await? {
+        return Ok(None);
+    }
+    let (velero, damage) = match store.json_gz(&key).await {
+        Err(error) if error.is_damage() => (None, Some(chain(&error))),
+        other => (Some(other?), None),
+    };
+    let name = name.to_owned();
+    Ok(Some(Found { name, record: None, result: None, velero, damage, local: false }))
+}
+
+/// Without them the location's own are still worth seeing.
+async fn local(settings: &Settings) -> Vec<Found> {
+    let Some(store) = settings.local_records() else { return Vec::new() };
+    match store.restores().await {
+        Ok(entries) => entries.into_iter().map(|entry| Found::ours(entry, true)).collect(),
+        Err(error) => {
+            tracing::warn!("the records in {} cannot be read: {}", store.url(), chain(&error));
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Reading the log of a backup or a restore, also while it runs and from another machine.
+
+use std::collections::HashMap;
+
+use super::model::backup::Attempt;
+use super::model::started::Started;
+use super::store::{BackupKeys, BackupStore, Error, RestoreKeys, check_name};
+
+/// Reads a log further each time it is asked.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    subject: Subject<'a>,
+    /// The lines that were read, and how often each.
+    read: Lines,
+    /// Those of them that were in pieces.
+    in_pieces: Lines,
+    /// Whose pieces were read, and up to which.
+    pieces: (String, u32),
+}
+
+/// What the log is of.
+#[derive(Clone, Debug)]
+enum Subject<'a> {
+    Backup {
+        store: &'a BackupStore,
+        name: &'a str,
+    },
+    /// Its records lie in one of several places.
+    Restore {
+        places: Vec<&'a BackupStore>,
+        name: &'a str,
+    },
+}
+
+/// What a log says beyond what was read before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// Whole lines, each ended.
+    pub text: String,
+    /// Whether more may come.
+    pub state: State,
+}
+
+/// How a log is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is whole.
+    Whole,
+    /// What it is of runs, or was interrupted.
+    Running,
+    /// There is none, and there will be none.
+    Absent,
+}
+
+type Lines = HashMap<String, usize>;
+
+/// Where a part of a log lies.
+struct Place<'a> {
+    store: &'a BackupStore,
+    /// The key of the whole log.
+    whole: String,
+    /// What is running: the prefix of its pieces; none if nothing is.
+    pieces: Option<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads the log of a backup.
+    pub fn of_backup(store: &'a BackupStore, name: &'a str) -> Self {
+        Self::new(Subject::Backup { store, name })
+    }
+
+    /// Reads the log of a restore, whose records may have been refused by the location.
+    pub fn of_restore(
+        store: &'a BackupStore,
+        local_records: Option<&'a BackupStore>,
+        name: &'a str,
+    ) -> Self {
+        let places = std::iter::once(store).chain(local_records).collect();
+        Self::new(Subject::Restore { places, name })
+    }
+
+    fn new(subject: Subject<'a>) -> Self {
+        let (read, in_pieces) = (Lines::new(), Lines::new());
+        Self { subject, read, in_pieces, pieces: (String::new(), 0) }
+    }
+
+    /// Reads what was not read before.
+    pub async fn read_on(&mut self) -> Result<Chunk, Error> {
+        // First whether it runs: the log is written whole before it ends, and pieces go after that.
+        let places = self.subject.places().await?;
+        if let Some(text) = self.whole(&places).await? {
+            return Ok(Chunk { text, state: State::Whole });
+        }
+        let running = places.iter().find_map(|it| Some((it.store, it.pieces.as_deref()?)));
+        let Some((store, prefix)) = running else {
+            return Ok(Chunk { text: String::new(), state: State::Absent });
+        };
+        let mut text = self.pieces(store, prefix).await?;
+        if text.is_empty() {
+            // They may just have gone.
+            if let Some(text) = self.whole(&places).await? {
+                return Ok(Chunk { text, state: State::Whole });
+            }
+        }
+        if self.read.is_empty() {
+            text = self.earlier().await?;
+        }
+        Ok(Chunk { text, state: State::Running })
+    }
+
+    async fn whole(&mut self, places: &[Place<'_>]) -> Result<Option<String>, Error> {
+        for place in places {
+            if let Some(text) = place.store.text(&place.whole).await? {
+                return Ok(Some(beyond(&mut self.read, &mut Lines::new(), &text)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn pieces(&mut self, store: &BackupStore, prefix: &str) -> Result<String, Error> {
+        if self.pieces.0 != prefix {
+            self.pieces = (prefix.to_owned(), 0);
+        }
+        let mut text = String::new();
+        for piece in store.pieces(&self.pieces.0, self.pieces.1).await? {
+            text.push_str(&beyond(&mut self.read, &mut self.in_pieces, &piece.text));
+            self.pieces.1 = piece.number;
+        }
+        Ok(text)
+    }
+
+    /// What a backup said before its first piece was written, if that is known.
+    async fn earlier(&mut self) -> Result<String, Error> {
+        let Subject::Backup { store, name } = self.subject else { return Ok(String::new()) };
+        let started = store.readable::<Started>(&BackupKeys(name).pending()).await?;
+        let text = started.map(|started| started.log.join("\n")).unwrap_or_default();
+        Ok(beyond(&mut self.read, &mut Lines::new(), &text))
+    }
+}
+
+impl<'a> Subject<'a> {
+    async fn places(&self) -> Result<Vec<Place<'a>>, Error> {
+        let mut found = Vec::new();
+        match self {
+            Self::Backup { name, .. } | Self::Restore { name, .. } if check_name(name).is_err() => {
+            }
+            Self::Backup { store, name } => found.push(of_backup(store, name).await?),
+            Self::Restore { places, name } => {
+                for store in places {
+                    found.push(of_restore(store, name).await?);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+async fn of_backup<'a>(store: &'a BackupStore, name: &str) -> Result<Place<'a>, Error> {
+    let keys = BackupKeys(name);
+    let is_over = store.exists(&keys.metadata()).await? || store.exists(&keys.tombstone()).await?;
+    let attempt: Option<Attempt> =
+        if is_over { None } else { store.readable(&keys.attempt()).await? };
+    let pieces = attempt.map(|attempt| keys.running_log(&attempt.uid));
+    Ok(Place { store, whole: keys.logs(), pieces })
+}
+
+async fn of_restore<'a>(store: &'a BackupStore, name: &str) -> Result<Place<'a>, Error> {
+    let keys = RestoreKeys(name);
+    let entry = store.restore(name).await?.filter(|entry| entry.result.is_none());
+    let pieces = entry.map(|entry| keys.running_log(&entry.record.uid));
+    Ok(Place { store, whole: keys.logs(), pieces })
+}
+
+/// The lines of a source that were not read from it, nor from another one, so many times.
+fn beyond(read: &mut Lines, of_source: &mut Lines, text: &str) -> String {
+    let mut new = String::new();
+    for line in text.lines() {
+        let count = of_source.entry(line.to_owned()).or_default();
+        *count += 1;
+        let known = read.entry(line.to_owned()).or_default();
+        if *count > *known {
+            *known = *count;
+            new.push_str(line);
+            new.push('\n');
+        }
+    }
+    new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_as_often_as_the_source_that_has_it_most_often_says_it() {
+        let (mut read, mut pieces) = (Lines::new(), Lines::new());
+        assert_eq!(beyond(&mut read, &mut pieces, "a\nb\nb\n"), "a\nb\nb\n");
+        assert_eq!(beyond(&mut read, &mut pieces, "b\nc"), "b\nc\n", "again in a later piece");
+        let whole = "a\nb\nb\nb\nb\nc\nd\n";
+        assert_eq!(beyond(&mut read, &mut Lines::new(), whole), "b\nd\n");
+        assert_eq!(beyond(&mut read, &mut Lines::new(), whole), "");
+    }
+}
