@@ -18,6 +18,7 @@ mod honest_status;
 mod hostile;
 mod labels;
 mod location_check;
+mod lost_claims;
 mod lost_reply;
 mod mapping;
 mod plan;

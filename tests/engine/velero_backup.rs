@@ -76,7 +76,11 @@ pub(crate) async fn of_velero() -> World {
 
 /// A backup that has nothing of bowline's, and the cluster that it was made of.
 pub(crate) async fn backed_up_by_velero() -> World {
-    let world = backed_up().await;
+    as_velero_leaves_it(backed_up().await).await
+}
+
+/// Takes out of a backup what is bowline's.
+pub(crate) async fn as_velero_leaves_it(world: World) -> World {
     edit_document(&world, |document| {
         let annotations = document["metadata"]["annotations"].as_object_mut().unwrap();
         annotations.retain(|key, _| !key.starts_with("bowline.io/"));

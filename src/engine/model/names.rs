@@ -56,6 +56,16 @@ pub fn check_path_segment(name: &str) -> Result<(), Invalid> {
     refuse(name, fault)
 }
 
+/// Checks a name as a backup's list of objects has it, `shop/web`; gives back its namespace and name.
+pub fn check_listed(listed: &str) -> Result<(Option<&str>, &str), Invalid> {
+    let Some((namespace, name)) = listed.split_once('/') else {
+        return check_path_segment(listed).map(|()| (None, listed));
+    };
+    check_label(namespace)?;
+    check_path_segment(name)?;
+    Ok((Some(namespace), name))
+}
+
 /// Checks the name of a backup, a restore or a schedule: a DNS-1123 subdomain, as in Velero.
 pub fn check_backup(name: &str) -> Result<(), Invalid> {
     check_subdomain(name)

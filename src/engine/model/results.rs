@@ -1,6 +1,6 @@
 //! Warnings and errors as Velero records them: `<name>-results.gz`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ pub struct Subject<'a> {
     /// The namespace it is in; none if it is in none.
     pub namespace: Option<&'a str>,
     /// The names of objects.
-    pub names: Vec<&'a str>,
+    pub names: BTreeSet<&'a str>,
     /// What tells of it wherever it stands in a message: a volume's id, `shop/data-0`.
     pub marks: Vec<&'a str>,
 }
@@ -95,7 +95,7 @@ impl<'a> Message<'a> {
     }
 
     fn is_about(&self, subject: &Subject<'_>) -> bool {
-        self.name.is_some_and(|name| subject.names.contains(&name))
+        self.name.is_some_and(|name| subject.names.contains(name))
             || subject.marks.iter().any(|mark| holds(&self.text, mark))
     }
 }
@@ -210,7 +210,11 @@ mod tests {
     }
 
     fn about<'a>(names: &[&'a str], marks: &[&'a str]) -> Subject<'a> {
-        Subject { namespace: Some("shop"), names: names.to_vec(), marks: marks.to_vec() }
+        Subject {
+            namespace: Some("shop"),
+            names: names.iter().copied().collect(),
+            marks: marks.to_vec(),
+        }
     }
 
     #[test]

@@ -11,7 +11,9 @@ pub(super) enum Fate {
     Made,
     /// Its own owner makes it again.
     Remade,
-    /// Neither: it is skipped, refused, or there and different.
+    /// It is not made, lest its controller makes what cannot come back.
+    Refused,
+    /// None of these: it is skipped, or there and different.
     Absent,
 }
 
@@ -24,22 +26,26 @@ pub(super) struct Owner {
     pub fate: Fate,
 }
 
-/// Tells who makes this object again, if it need not be restored for that reason.
+/// Tells why this object is left to its owner, if it is not restored for that reason.
 ///
 /// So it is only if its controller is in the archive under the recorded uid, kind, namespace and name, comes
-/// back in this restore, and is built in: its kind and the object's are in a fixed table.
+/// back in this restore or is refused, and is built in: its kind and the object's are in a fixed table.
 /// `owner_by_uid` finds an object of the archive by its recorded uid.
-pub(super) fn remade_by_owner(
+pub(super) fn left_to_owner(
     child: &ItemId,
     meta: &Meta,
     owner_by_uid: impl Fn(&str) -> Option<Owner>,
 ) -> Option<String> {
     let reference = meta.controller()?;
     let owner = owner_by_uid(&reference.uid)?;
-    let comes_back = owner.fate != Fate::Absent;
     let remakes = kinds::remakes(&owner.id.resource, &child.resource);
     let agrees = !reference.uid.is_empty() && is_named_by(&owner.id, reference, child);
-    (comes_back && remakes && agrees).then(|| format!("{} makes it again", owner.id))
+    match owner.fate {
+        _ if !(remakes && agrees) => None,
+        Fate::Made | Fate::Remade => Some(format!("{} makes it again", owner.id)),
+        Fate::Refused => Some(format!("its owner {} is refused", owner.id)),
+        Fate::Absent => None,
+    }
 }
 
 /// Whether a reference on `child` names this owner. An owner lives in the child's namespace.
@@ -78,10 +84,10 @@ mod tests {
         Meta { owner_references: vec![reference], ..Meta::default() }
     }
 
-    /// Who makes `child` again, if `owner` with uid `u1` has this fate.
+    /// Why `child` is left to its owner, if `owner` with uid `u1` has this fate.
     fn maker(child: &str, meta: &Meta, owner: &str, fate: Fate) -> Option<String> {
         let owner = Owner { id: owner.parse().unwrap(), fate };
-        remade_by_owner(&child.parse().unwrap(), meta, |uid| (uid == "u1").then(|| owner.clone()))
+        left_to_owner(&child.parse().unwrap(), meta, |uid| (uid == "u1").then(|| owner.clone()))
     }
 
     const POD: &str = "pods/shop/nginx-ss-0";
@@ -93,6 +99,13 @@ mod tests {
         let expected = Some("statefulsets.apps/shop/nginx-ss makes it again".to_owned());
         assert_eq!(maker(POD, &meta, SET, Fate::Made), expected);
         assert_eq!(maker(POD, &meta, SET, Fate::Remade), expected);
+    }
+
+    #[test]
+    fn a_child_does_not_come_back_without_an_owner_that_is_refused() {
+        let meta = owned_by("apps/v1", "StatefulSet", "nginx-ss", "u1");
+        let expected = Some("its owner statefulsets.apps/shop/nginx-ss is refused".to_owned());
+        assert_eq!(maker(POD, &meta, SET, Fate::Refused), expected);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::error::Error;
 use super::kept::{self, Bound, Refusal};
-use super::plan::{Plan, Row, Verdict};
+use super::plan::{EMPTY, Plan, Row, Verdict};
 use super::preflight::{Ready, Request};
 use super::select::{self, damaged};
 use crate::engine::archive::Entry;
@@ -22,6 +22,9 @@ use crate::engine::model::{digest, shared};
 /// A `StatefulSet` that misses the claim of a pod makes it anew, and empty, at once.
 pub(super) const HOW_TO_MEND: &str = "delete what makes the claim (a StatefulSet with --cascade=orphan), then the claim, and \
      restore again";
+
+/// What the plan says of a claim that nothing was kept for, or of which nothing is asked for.
+const WITHOUT_DATA: &str = "comes back without its data";
 
 /// A claim that gets a volume.
 #[derive(Clone, Debug)]
@@ -57,8 +60,8 @@ pub(super) struct Source<'a> {
 enum Fate<'a> {
     /// It was not bound; the target may bind it as it likes.
     Fresh,
-    /// It comes back without its data, as asked.
-    Empty(String),
+    /// It comes back without its data, as nobody's volume is asked for.
+    Empty,
     Volume {
         volume: String,
         snapshot: Option<&'a NativeSnapshot>,
@@ -82,18 +85,16 @@ pub(super) fn plan<'a>(
         let (_, claim) = select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
         match fate(ready, request, &row.entry.id(), &claim) {
             Fate::Fresh => {}
-            Fate::Empty(why) => {
-                plan.rows[index].reason = format!("EMPTY: comes back without its data{why}").into();
-            }
-            Fate::Refused(Refusal { reason, hint }) => {
-                plan.rows[index].hint = Some(hint);
-                refuse(&mut plan.rows[index], reason);
-            }
+            Fate::Empty => plan.rows[index].reason = format!("{EMPTY}: {WITHOUT_DATA}").into(),
+            Fate::Refused(refusal) => without_volume(request, &mut plan.rows[index], refusal),
             Fate::Volume { volume, snapshot } => {
                 let volume_row = volumes.get(&volume).copied();
                 match check(context, ready, plan, (&volume, volume_row), snapshot)? {
                     Ok(found) => give(ready, plan, index, found),
-                    Err(reason) => refuse(&mut plan.rows[index], reason),
+                    Err(reason) => {
+                        let refusal = Refusal { reason, hint: kept::WITHOUT };
+                        without_volume(request, &mut plan.rows[index], refusal);
+                    }
                 }
             }
         }
@@ -116,7 +117,7 @@ fn check<'a>(
     (name, row): (&str, Option<usize>),
     snapshot: Option<&'a NativeSnapshot>,
 ) -> Result<Result<Restorable<'a>, String>, Error> {
-    let Some(row) = row else { return Ok(Err(without_volume(ready, name))) };
+    let Some(row) = row else { return Ok(Err(no_volume(ready, name))) };
     let (_, volume) =
         select::read(ready, plan.rows[row].entry).map_err(|cause| damaged(ready, cause))?;
     let volume = Value::Object(volume);
@@ -142,7 +143,7 @@ fn check<'a>(
 }
 
 /// Why there is no persistent volume for a claim: it is not in the archive, or not restored.
-fn without_volume(ready: &Ready, name: &str) -> String {
+fn no_volume(ready: &Ready, name: &str) -> String {
     let id = records::persistent_volume(name);
     match ready.opened.lacking.get(&id) {
         Some(promise) => format!("the archive lacks {id}, although {promise}"),
@@ -222,9 +223,35 @@ fn reattached(ready: &Ready, handle: Option<&str>) -> String {
     }
 }
 
-fn refuse(row: &mut Row<'_>, reason: String) {
-    row.verdict = Verdict::Refuse;
-    row.reason = reason.into();
+/// Decides about a claim that cannot have its volume: it is refused, or comes back without its data
+/// where that is asked for.
+fn without_volume(request: &Request, row: &mut Row<'_>, refusal: Refusal) {
+    if request.spec.allow_empty_volumes {
+        row.decide(Verdict::Create, format!("{EMPTY}: {WITHOUT_DATA}; {}", refusal.reason));
+    } else {
+        row.hint = Some(refusal.hint);
+        row.decide(Verdict::Refuse, refusal.reason);
+    }
+}
+
+/// Takes the volume from a claim that was to get it, and decides about the claim.
+///
+/// One that is in the target has what it has: it can't be made without its data.
+pub(super) fn take_volume(request: &Request, plan: &mut Plan<'_>, row: usize, reason: &str) {
+    let Plan { rows, claims, preparation, .. } = plan;
+    let key = |id: ItemId| (id.namespace.unwrap_or_default(), id.name);
+    for claim in claims.extract_if(.., |claim| claim.row == row) {
+        let recorded = claim.volume.name();
+        preparation.reserved.remove(&key(rows[row].entry.id()));
+        preparation.renamed.remove(recorded);
+        preparation.reattached.remove(recorded);
+    }
+    let row = &mut rows[row];
+    if row.live_uid.is_some() {
+        row.decide(Verdict::Refuse, reason.to_owned());
+    } else {
+        without_volume(request, row, Refusal { reason: reason.to_owned(), hint: kept::WITHOUT });
+    }
 }
 
 fn fate<'a>(
@@ -241,16 +268,13 @@ fn fate<'a>(
         return Fate::Fresh;
     }
     if request.spec.restore_volumes == Some(false) {
-        return Fate::Empty(String::new());
+        return Fate::Empty;
     }
     if is_reattached(ready, volume, claim) {
         return Fate::Volume { volume: volume.to_owned(), snapshot: None };
     }
     match kept::snapshot(&ready.opened, Bound { claim: id, object: claim, volume }) {
         Ok(snapshot) => Fate::Volume { volume: volume.to_owned(), snapshot: Some(snapshot) },
-        Err(refusal) if request.spec.allow_empty_volumes => {
-            Fate::Empty(format!("; {}", refusal.reason))
-        }
         Err(refusal) => Fate::Refused(refusal),
     }
 }
@@ -262,10 +286,10 @@ fn is_reattached(ready: &Ready, volume: &str, claim: &Map<String, Value>) -> boo
     if let Some(state) = opened.volumes.get(volume).and_then(|it| it.bowline_state.as_deref()) {
         return state == REATTACH;
     }
-    let ours = opened.backup.annotation(annotations::VERSION).is_some();
     let wish =
         claim.get("metadata").and_then(|meta| meta.get("annotations")?.get(VOLUME_ANNOTATION));
-    wish == Some(&Value::from(REATTACH)) && !(ours && opened.snapshots.contains_key(volume))
+    wish == Some(&Value::from(REATTACH))
+        && !(opened.backup.is_ours() && opened.snapshots.contains_key(volume))
 }
 
 /// The name of the persistent volume that a restore makes for one that was backed up.
@@ -292,7 +316,7 @@ impl ClaimPlan<'_> {
 impl Source<'_> {
     /// The provider's name of the snapshot.
     pub(super) fn snapshot_id(&self) -> &str {
-        self.record.status.provider_snapshot_id.as_deref().unwrap_or_default()
+        self.record.snapshot_id().unwrap_or_default()
     }
 
     /// What the plan says of the volume.

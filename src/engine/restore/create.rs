@@ -15,7 +15,6 @@ use crate::engine::context::{Context, Right};
 use crate::engine::event::Stage;
 use crate::engine::journal::Journal;
 use crate::engine::model::restore::RestoreRecord;
-use crate::engine::model::volume::VolumeInfo;
 use crate::engine::report::{Phase, Problem, RestoreReport, VolumeReport, chain};
 
 /// Decides what a restore would do; changes nothing.
@@ -48,7 +47,6 @@ pub async fn create(context: &Context, request: &Request) -> Result<RestoreRepor
     rights::require(context, &plan).await?;
     plan.check_answered()?;
     warn(&journal, &plan);
-    tell_lacking(&journal, request, &ready, &plan);
     let execution = Execution::new(context, &journal, request, &ready, &plan);
     Box::pin(run(&execution, record))
         .await
@@ -72,37 +70,6 @@ async fn check(context: &Context, journal: &Journal, request: &Request) -> Resul
         journal.warn(Problem::of_run("open", message));
     }
     Ok(ready)
-}
-
-/// Tells what the records promise and nothing in the archive asks for: it does not come back.
-///
-/// The claim that asks for its volume is refused with the same words.
-fn tell_lacking(journal: &Journal, request: &Request, ready: &Ready, plan: &Plan<'_>) {
-    if request.spec.restore_volumes == Some(false) {
-        return;
-    }
-    let opened = &ready.opened;
-    for (id, promise) in &opened.lacking {
-        let claim = match id.namespace {
-            Some(_) => Some(id.clone()),
-            None => opened.volumes.get(&id.name).and_then(VolumeInfo::claim),
-        };
-        let is_told = claim.as_ref().is_some_and(|claim| opened.contents.find(claim).is_some());
-        let namespace = claim.and_then(|claim| claim.namespace);
-        let is_meant = namespace.is_none_or(|it| ready.filters.namespaces.includes(&it));
-        let is_planned = plan.missing.iter().any(|missing| missing.id == *id);
-        if is_meant && !is_told && !is_planned {
-            let message = format!("the archive lacks it, although {promise}");
-            let hint = format!("bowline backup verify {} tells more", request.spec.backup_name);
-            let problem = Problem::of_item(id, "open", message).with_hint(hint);
-            // With a selector nobody knows whether an object that is not there would be meant.
-            if ready.filters.selectors.is_everything() {
-                journal.error(problem);
-            } else {
-                journal.warn(problem);
-            }
-        }
-    }
 }
 
 fn warn(journal: &Journal, plan: &Plan<'_>) {
@@ -148,7 +115,7 @@ fn other_claims(execution: &Execution<'_>) -> Vec<VolumeReport> {
     .map(|(_, row)| {
         let id = execution.target(row);
         let state = match row.verdict {
-            plan::Verdict::Create if row.reason.starts_with("EMPTY") => "empty",
+            plan::Verdict::Create | plan::Verdict::Unchanged if row.is_empty() => "empty",
             plan::Verdict::Create => "unbound",
             plan::Verdict::Unchanged | plan::Verdict::Update => "unchanged",
             plan::Verdict::Differs => "differs",
@@ -173,14 +140,18 @@ fn missing_claims(plan: &Plan<'_>) -> impl Iterator<Item = VolumeReport> {
     let missing = plan.missing.iter().filter(|it| it.id.resource == super::claims::claims());
     missing.map(|missing| {
         let target = plan.preparation.target(&missing.id);
-        let refused = missing.verdict == plan::Verdict::Refuse;
+        let state = match missing.verdict {
+            _ if missing.is_made_empty() => "empty",
+            plan::Verdict::Refuse => "refused",
+            _ => "skipped",
+        };
         VolumeReport {
             namespace: target.namespace.unwrap_or_default(),
             claim: target.name,
             persistent_volume: None,
             snapshot_id: None,
             volume_id: None,
-            state: if refused { "refused" } else { "skipped" }.to_owned(),
+            state: state.to_owned(),
         }
     })
 }

@@ -11,7 +11,7 @@ use super::accounts;
 use super::claims;
 use super::compare;
 use super::error::Error;
-use super::plan::{Plan, Row, Verdict, kind_of};
+use super::plan::{EMPTY, Plan, Row, Verdict, kind_of};
 use super::preflight::Ready;
 use super::prepare;
 use super::select::{self, damaged};
@@ -106,7 +106,7 @@ async fn list(
 fn groups<'a>(ready: &Ready, plan: &'a Plan<'a>, namespaces: &BTreeSet<String>) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<(GroupResource, String, Option<String>), Group<'a>> = BTreeMap::new();
     for (index, row) in plan.rows.iter().enumerate() {
-        if row.verdict != Verdict::Create || row.step == Step::Volumes {
+        if !is_compared(row) || row.step == Step::Volumes {
             continue;
         }
         let target = plan.preparation.target(&row.entry.id());
@@ -127,6 +127,12 @@ fn groups<'a>(ready: &Ready, plan: &'a Plan<'a>, namespaces: &BTreeSet<String>) 
     groups.into_values().collect()
 }
 
+/// A claim that cannot have its volume may be there with the very one that it had.
+fn is_compared(row: &Row<'_>) -> bool {
+    let is_claim = *row.entry.resource() == claims::claims();
+    row.verdict == Verdict::Create || is_claim && row.verdict == Verdict::Refuse
+}
+
 async fn look_up(
     context: &Context,
     ready: &Ready,
@@ -140,7 +146,7 @@ async fn look_up(
         for listed in &page.items {
             if let Some(row) = group.rows.get(&listed.meta.name) {
                 let index = group.indices[&listed.meta.name];
-                found.push(judge(ready, preparation, row, index, listed)?);
+                found.extend(judge(ready, preparation, row, index, listed)?);
             }
         }
     }
@@ -153,27 +159,43 @@ fn judge(
     row: &Row<'_>,
     index: usize,
     listed: &Listed,
-) -> Result<Found, Error> {
+) -> Result<Option<Found>, Error> {
     let id = row.entry.id();
     let (_, object) = select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
     let recorded = text_at(&object, VOLUME_NAME).map(str::to_owned);
     let prepared = prepare::prepare(&id, object, preparation);
     let live: Map<String, Value> = serde_json::from_slice(&listed.json).unwrap_or_default();
+    if row.verdict == Verdict::Refuse && !has_volume(&live, recorded.as_deref()) {
+        return Ok(None);
+    }
+    let ours = listed.meta.labels.get(prepare::RESTORE_UID_LABEL) == Some(&preparation.restore_uid);
     let (verdict, reason) = if id.resource == claims::claims() {
-        judge_claim(&prepared.object, &live)
+        judge_empty(ours, &prepared.object, &live)
+            .or_else(|| judge_claim(&prepared.object, &live))
             .or_else(|| judge_data(recorded.as_deref(), &prepared.object, &live))
             .unwrap_or_else(|| judge_object(&prepared.id, &prepared.object, &live))
     } else {
         judge_object(&prepared.id, &prepared.object, &live)
     };
-    let uid_label = listed.meta.labels.get(prepare::RESTORE_UID_LABEL);
-    Ok(Found {
-        row: index,
-        verdict,
-        reason,
-        uid: listed.meta.uid.clone(),
-        ours: uid_label == Some(&preparation.restore_uid),
-    })
+    Ok(Some(Found { row: index, verdict, reason, uid: listed.meta.uid.clone(), ours }))
+}
+
+/// Whether a claim is bound to this volume.
+fn has_volume(live: &Map<String, Value>, volume: Option<&str>) -> bool {
+    let is_bound = text_at(live, &["status", "phase"]) == Some("Bound");
+    is_bound && volume.is_some() && text_at(live, VOLUME_NAME) == volume
+}
+
+/// A claim that an interrupted run of this restore made without its data: not for the volume that it
+/// would be reserved for.
+fn judge_empty(
+    ours: bool,
+    prepared: &Map<String, Value>,
+    live: &Map<String, Value>,
+) -> Option<(Verdict, String)> {
+    let wanted = text_at(prepared, VOLUME_NAME)?;
+    (ours && text_at(live, VOLUME_NAME) != Some(wanted))
+        .then(|| (Verdict::Unchanged, format!("{EMPTY}: this restore made it without its data")))
 }
 
 fn judge_object(
@@ -240,7 +262,8 @@ fn leave_claims_that_are_there(plan: &mut Plan<'_>) {
     let Plan { rows, claims, preparation, .. } = plan;
     claims.retain(|claim| {
         // A claim that this very restore made is Bound to its volume or waits for it.
-        let keep = rows[claim.row].verdict == Verdict::Create || rows[claim.row].ours;
+        let row = &rows[claim.row];
+        let keep = row.verdict == Verdict::Create || row.ours && !row.is_empty();
         if !keep {
             rows[claim.volume_row].verdict = Verdict::Skip;
             rows[claim.volume_row].reason = "its claim exists already".into();

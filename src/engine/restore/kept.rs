@@ -4,6 +4,8 @@
 //! Its `volumeinfo` says which; older versions wrote none, and left it to be found out: a native
 //! snapshot goes first, then the copy of files through a pod, then what a CSI driver made.
 
+use std::collections::BTreeSet;
+
 use bowline_api::{GroupResource, ItemId};
 
 use super::open::Opened;
@@ -33,7 +35,7 @@ pub(super) struct Refusal {
 const WITH_VELERO: &str = "bowline makes volumes from EBS and local snapshots only: restore this claim \
      with Velero, or bring it back without its data with --allow-empty-volumes";
 /// Nobody has the data.
-const WITHOUT: &str =
+pub(super) const WITHOUT: &str =
     "another backup may hold it; --allow-empty-volumes brings the claim back without its data";
 
 impl Refusal {
@@ -60,8 +62,7 @@ pub(super) fn snapshot<'a>(
     let Some(snapshot) = opened.snapshots.get(volume) else {
         return Err(no_snapshot(opened, bound, info));
     };
-    let id = snapshot.status.provider_snapshot_id.as_deref().filter(|id| !id.is_empty());
-    match (snapshot.status.phase, id) {
+    match (snapshot.status.phase, snapshot.snapshot_id()) {
         (Some(SnapshotPhase::Completed), Some(_)) => Ok(snapshot),
         (Some(SnapshotPhase::New), _) => Err(Refusal::without(format!(
             "the snapshot of its volume {volume} was asked for, and nothing is known of its end"
@@ -80,7 +81,7 @@ fn with_reason(opened: &Opened, bound: Bound<'_>, failed: String) -> String {
     let claim = bound.claim.to_string();
     let subject = Subject {
         namespace: bound.claim.namespace.as_deref(),
-        names: vec![&bound.claim.name, bound.volume],
+        names: BTreeSet::from([bound.claim.name.as_str(), bound.volume]),
         marks: vec![&claim, bound.volume, disk],
     };
     match opened.others.results.errors_about(&subject).as_slice() {

@@ -3,15 +3,18 @@
 //! A `StatefulSet` that misses the claim of one of its pods has it provisioned at once, and its
 //! application starts afresh on an empty disk: such a set is not restored without its claims.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use bowline_api::{GroupResource, ItemId};
+use futures::TryStreamExt as _;
 
 use super::claims::claims;
 use super::error::Error;
+use super::missing::{self, Missing};
 use super::plan::{Plan, Verdict};
 use super::preflight::{Ready, Request};
 use super::select::{self, damaged};
+use crate::engine::cluster::ListScope;
 use crate::engine::context::Context;
 use crate::engine::model::Object;
 use crate::engine::model::fields::{at, maps_at, text_at};
@@ -20,34 +23,55 @@ use crate::engine::model::fields::{at, maps_at, text_at};
 const HINT: &str = "bring the claim back by other means and restore again under another name, or use \
      --allow-empty-volumes";
 
-/// Refuses the sets that would make a claim which does not come back.
+/// Refuses the sets that would make a claim which does not come back; gives back their rows.
+///
+/// Where claims may be empty, such a set is restored, and the plan says what it makes.
 pub(super) async fn refuse(
     context: &Context,
     ready: &Ready,
     request: &Request,
     plan: &mut Plan<'_>,
-) -> Result<(), Error> {
-    if request.spec.allow_empty_volumes {
-        return Ok(());
-    }
-    let lost = lost(context, ready, plan).await?;
+) -> Result<BTreeSet<usize>, Error> {
+    let mut refused = BTreeSet::new();
+    plan.lost = lost(context, ready, plan).await?;
+    let may_be_empty =
+        request.spec.allow_empty_volumes || request.spec.restore_volumes == Some(false);
     let sets = GroupResource::new("apps", "statefulsets");
-    for row in &mut plan.rows {
-        if lost.is_empty() || *row.entry.resource() != sets || row.verdict != Verdict::Create {
+    for index in 0..plan.rows.len() {
+        let row = &plan.rows[index];
+        if plan.lost.is_empty() || *row.entry.resource() != sets || row.verdict != Verdict::Create {
             continue;
         }
         let id = row.entry.id();
         let (_, set) = select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
-        if let Some(claim) = lost.iter().find(|claim| makes(&id, &set, claim)) {
-            let name = &claim.name;
-            row.decide(
-                Verdict::Refuse,
-                format!("it would make claim {name} anew, and empty, which does not come back"),
+        let made = plan.lost.iter().filter(|claim| makes(&id, &set, claim));
+        let made: Vec<ItemId> = made.cloned().collect();
+        if may_be_empty {
+            for claim in &made {
+                make_empty(plan, &id, claim);
+            }
+        } else if let Some(claim) = made.first() {
+            let reason = format!(
+                "it would make claim {} anew, and empty, which does not come back",
+                claim.name
             );
-            row.hint = Some(HINT);
+            plan.rows[index].decide(Verdict::Refuse, reason);
+            plan.rows[index].hint = Some(HINT);
+            refused.insert(index);
         }
     }
-    Ok(())
+    Ok(refused)
+}
+
+/// Says that a set makes a claim which the archive does not hold.
+fn make_empty(plan: &mut Plan<'_>, set: &ItemId, claim: &ItemId) {
+    plan.lost.remove(claim);
+    let known = plan.missing.iter().position(|missing| missing.id == *claim);
+    let index = known.unwrap_or(plan.missing.len());
+    if known.is_none() {
+        plan.missing.push(Missing::new(claim.clone()));
+    }
+    plan.missing[index].leave_to(set);
 }
 
 /// The claims that do not come back and are not in the target either.
@@ -56,16 +80,25 @@ async fn lost(
     ready: &Ready,
     plan: &Plan<'_>,
 ) -> Result<BTreeSet<ItemId>, Error> {
+    let Some(kind) = ready.catalog.get(&claims()) else { return Ok(BTreeSet::new()) };
     let refused = plan.rows.iter().filter(|row| row.verdict == Verdict::Refuse);
     let refused = refused.filter(|row| row.live_uid.is_none()).map(|row| row.entry.id());
     let missing = plan.missing.iter().map(|missing| missing.id.clone());
-    let mut lost = BTreeSet::new();
-    for claim in refused.chain(missing).filter(|id| id.resource == claims()) {
-        let Some(kind) = ready.catalog.get(&claim.resource) else { continue };
-        let target = plan.preparation.target(&claim);
-        let live = context.cluster.get(kind, target.namespace.as_deref(), &target.name);
-        if live.await.map_err(Error::Cluster)?.is_none() {
-            lost.insert(claim);
+    let all = refused.chain(missing).chain(missing::kept_claims(&ready.opened));
+    let mut lost: BTreeSet<ItemId> = all.filter(|id| id.resource == claims()).collect();
+    // Others are no concern of anything that is restored.
+    let restored: BTreeSet<_> = plan.rows.iter().filter_map(|row| row.entry.namespace()).collect();
+    lost.retain(|id| id.namespace.as_deref().is_some_and(|it| restored.contains(it)));
+    let namespaces = lost.iter().filter_map(|id| plan.preparation.target(id).namespace);
+    for namespace in namespaces.collect::<BTreeSet<_>>() {
+        let scope = ListScope { namespace: Some(namespace.clone()), label_selector: None };
+        let mut pages = context.cluster.list(kind, &scope);
+        while let Some(page) = pages.try_next().await.map_err(Error::Cluster)? {
+            let live: HashSet<_> = page.items.iter().map(|it| it.meta.name.as_str()).collect();
+            lost.retain(|id| {
+                let is_there = live.contains(id.name.as_str());
+                !is_there || plan.preparation.target(id).namespace.as_ref() != Some(&namespace)
+            });
         }
     }
     Ok(lost)

@@ -9,13 +9,14 @@ use bowline_api::{GroupResource, ItemId};
 
 use super::claims::claims;
 use super::open::Opened;
-use super::plan::Verdict;
+use super::plan::{EMPTY, Verdict};
 use super::preflight::{Ready, Request};
 use crate::engine::model::kinds;
+use crate::engine::model::names::check_listed;
 use crate::engine::model::results::Subject;
 use crate::engine::model::volume::VolumeInfo;
 use crate::engine::model::{Catalog, Kind};
-use crate::engine::report::Phase;
+use crate::engine::report::{Phase, Problem};
 
 /// What is asked of the list of a backup's objects: names by kind, as `apps/v1/Deployment`.
 pub(super) type Listed = BTreeMap<String, Vec<String>>;
@@ -29,16 +30,54 @@ pub(super) struct Missing {
     pub reason: String,
 }
 
+/// What a list names and the archive does not hold.
+#[derive(Debug, Default)]
+pub(super) struct Lost {
+    pub ids: BTreeSet<ItemId>,
+    /// What the list names that no object can be called, in part.
+    pub impossible: Vec<String>,
+    /// Whether there is a list.
+    pub is_listed: bool,
+}
+
+impl Missing {
+    pub(super) fn new(id: ItemId) -> Self {
+        Self { id, verdict: Verdict::Refuse, reason: "it is not in the backup".to_owned() }
+    }
+
+    /// Leaves it to the set that makes it, without its data, as asked.
+    pub(super) fn leave_to(&mut self, set: &ItemId) {
+        self.verdict = Verdict::Skip;
+        self.reason = format!("{EMPTY}: {set} makes it without its data; {}", self.reason);
+    }
+
+    pub(super) fn is_made_empty(&self) -> bool {
+        self.reason.starts_with(EMPTY)
+    }
+}
+
 /// The objects that a list names and the archive does not hold.
-pub(super) fn of_list(opened: &Opened, catalog: &Catalog, listed: &Listed) -> Vec<ItemId> {
-    let ids = listed.iter().flat_map(|(kind, names)| {
+///
+/// A list comes from a bucket: what can't be a name is left out, as it goes into requests.
+pub(super) fn of_list(opened: &Opened, catalog: &Catalog, listed: &Listed) -> Lost {
+    let mut lost = Lost { is_listed: !listed.is_empty(), ..Lost::default() };
+    for (kind, names) in listed {
         let resource = resource_of(catalog, kind);
-        names.iter().map(move |name| match name.split_once('/') {
-            Some((namespace, name)) => ItemId::namespaced(resource.clone(), namespace, name),
-            None => ItemId::cluster(resource.clone(), name),
-        })
-    });
-    ids.filter(|id| opened.contents.find(id).is_none()).collect()
+        for name in names {
+            match named(&resource, name) {
+                Some(id) if opened.contents.find(&id).is_none() => drop(lost.ids.insert(id)),
+                Some(_) => {}
+                None => lost.impossible.push(format!("{kind} {name}")),
+            }
+        }
+    }
+    lost
+}
+
+fn named(resource: &GroupResource, listed: &str) -> Option<ItemId> {
+    let (namespace, name) = check_listed(listed).ok()?;
+    let (resource, namespace) = (resource.clone(), namespace.map(str::to_owned));
+    Some(ItemId { resource, namespace, name: name.to_owned() })
 }
 
 /// The resource of `apps/v1/Deployment`; one that nobody knows is called by its kind.
@@ -52,30 +91,126 @@ fn resource_of(catalog: &Catalog, listed: &str) -> GroupResource {
     }
 }
 
-/// Decides what is said of each object that is missing, and meant.
-pub(super) fn plan(ready: &Ready, request: &Request) -> Vec<Missing> {
-    let claims = ready.opened.volumes.values().filter_map(|info| failed_claim(&ready.opened, info));
-    let all: BTreeSet<ItemId> = ready.lost.iter().cloned().chain(claims).collect();
-    let meant = all.iter().filter(|id| is_meant(ready, request, id));
-    meant.map(|id| missing(ready, &all, id)).collect()
+/// Decides what is said of each object that is missing, and meant; and what else is odd.
+pub(super) fn plan(ready: &Ready, request: &Request) -> (Vec<Missing>, Vec<Problem>) {
+    let mut suspects = Suspects::default();
+    ready.lost.ids.iter().for_each(|id| suspects.add(&ready.opened, id, Named::InList));
+    if request.spec.restore_volumes != Some(false) {
+        let promised = ready.opened.lacking.iter();
+        promised
+            .for_each(|(id, promise)| suspects.add(&ready.opened, id, Named::Promised(promise)));
+    }
+    let failed = ready.opened.volumes.values().filter_map(|info| failed_claim(ready, info));
+    failed.for_each(|id| suspects.add(&ready.opened, &id, Named::Failed));
+    let Suspects(mut suspects) = suspects;
+    suspects.retain(|id, _| is_meant(ready, request, id));
+    let more = leave_some(&mut suspects);
+    let telling = Telling::new(ready, &suspects);
+    let missing = suspects.iter().map(|(id, suspect)| telling.missing(id, suspect)).collect();
+    let warnings = [impossible(&ready.lost.impossible), more];
+    (missing, warnings.into_iter().flatten().collect())
+}
+
+/// How many objects are named that are neither a claim nor a volume.
+const NAMED: usize = 200;
+
+/// Leaves what is too much to be told; says how much.
+fn leave_some(suspects: &mut BTreeMap<ItemId, Suspect>) -> Option<Problem> {
+    let mut others = 0;
+    suspects.retain(|id, _| {
+        others += usize::from(!holds_data(&id.resource));
+        holds_data(&id.resource) || others <= NAMED
+    });
+    let more = others.checked_sub(NAMED).filter(|more| *more > 0)?;
+    let message = format!("{more} more objects are in the backup's list and not in its archive");
+    Some(Problem::of_run("plan", message))
+}
+
+fn impossible(names: &[String]) -> Option<Problem> {
+    let first = names.first()?;
+    let message = format!(
+        "the backup's list of objects holds {} names that no object can have, such as \"{}\"; they \
+         are ignored",
+        names.len(),
+        first.escape_debug()
+    );
+    Some(Problem::of_run("open", message))
+}
+
+fn persistent_volumes() -> GroupResource {
+    GroupResource::core("persistentvolumes")
+}
+
+/// Whether objects of this kind lead to the data of a volume.
+fn holds_data(resource: &GroupResource) -> bool {
+    *resource == claims() || *resource == persistent_volumes()
+}
+
+/// What makes it missing.
+#[derive(Debug, Default)]
+struct Suspect {
+    /// The words of a promise that the archive does not keep, as the end of a sentence.
+    promise: Option<String>,
+    /// Whether the list names it, or the volume that it stands for.
+    is_listed: bool,
+}
+
+/// Who names an object that is missing.
+#[derive(Clone, Copy)]
+enum Named<'a> {
+    InList,
+    /// The record of a volume that was not kept.
+    Failed,
+    /// A record of what was kept, in these words.
+    Promised(&'a str),
+}
+
+/// What may be missing. A volume is told with its claim.
+#[derive(Default)]
+struct Suspects(BTreeMap<ItemId, Suspect>);
+
+impl Suspects {
+    fn add(&mut self, opened: &Opened, id: &ItemId, by: Named<'_>) {
+        let info = (id.resource == persistent_volumes()).then(|| opened.volumes.get(&id.name));
+        let claim = info.flatten().and_then(VolumeInfo::claim);
+        // Otherwise that claim is refused, with the same words.
+        if claim.as_ref().is_some_and(|claim| opened.contents.find(claim).is_some()) {
+            return;
+        }
+        let of_volume = claim.as_ref().map(|_| format!(", nor is its volume {}", id.name));
+        let suspect = self.0.entry(claim.unwrap_or_else(|| id.clone())).or_default();
+        match by {
+            Named::InList => suspect.is_listed = true,
+            Named::Failed => {}
+            Named::Promised(promise) => {
+                let of_volume = of_volume.unwrap_or_default();
+                suspect.promise = Some(format!("{of_volume}, although {promise}"));
+            }
+        }
+    }
 }
 
 /// The claim of a volume whose data was not kept, if the claim is not in the archive either.
-fn failed_claim(opened: &Opened, info: &VolumeInfo) -> Option<ItemId> {
-    let is_kept = info.backup_method.is_some() && info.result.as_deref() != Some("failed");
-    let id = claim_of(info).filter(|_| !is_kept)?;
-    opened.contents.find(&id).is_none().then_some(id)
+///
+/// Velero records the claim of every volume, also where claims were left out: only where it says
+/// that the volume failed, or where no list tells which objects there were, is that one missed.
+fn failed_claim(ready: &Ready, info: &VolumeInfo) -> Option<ItemId> {
+    let is_failed = info.result.as_deref() == Some("failed");
+    let is_missed = is_failed || !info.is_kept() && !ready.lost.is_listed;
+    let id = info.claim().filter(|_| is_missed)?;
+    ready.opened.contents.find(&id).is_none().then_some(id)
 }
 
-fn claim_of(info: &VolumeInfo) -> Option<ItemId> {
-    let (namespace, name) = info.pvc_namespace.as_deref().zip(info.pvc_name.as_deref())?;
-    let is_named = !namespace.is_empty() && !name.is_empty();
-    is_named.then(|| ItemId::namespaced(claims(), namespace, name))
+/// The claims of volumes whose data was kept, as far as the archive does not hold them.
+pub(super) fn kept_claims(opened: &Opened) -> impl Iterator<Item = ItemId> {
+    let is_kept =
+        |info: &&VolumeInfo| info.is_kept() || opened.snapshots.contains_key(&info.pv_name);
+    let claims = opened.volumes.values().filter(is_kept).filter_map(VolumeInfo::claim);
+    claims.filter(|claim| opened.contents.find(claim).is_none())
 }
 
-/// A volume is told with its claim.
 fn is_meant(ready: &Ready, request: &Request, id: &ItemId) -> bool {
-    if kinds::never_restored(&id.resource).is_some() || volume_info(ready, id).is_some() {
+    if kinds::never_restored(&id.resource).is_some() {
         return false;
     }
     let namespaces = &ready.filters.namespaces;
@@ -93,54 +228,86 @@ fn allows(ready: &Ready, id: &ItemId) -> bool {
     kind.is_none_or(|kind| ready.filters.allows_related(kind, id.namespace.as_deref()))
 }
 
-/// What is known of a volume that has a claim.
-fn volume_info<'a>(ready: &'a Ready, id: &ItemId) -> Option<&'a VolumeInfo> {
-    let is_volume = id.resource == GroupResource::core("persistentvolumes");
-    let info = is_volume.then(|| ready.opened.volumes.get(&id.name)).flatten();
-    info.filter(|info| claim_of(info).is_some())
+/// What is known to tell of what is missing.
+struct Telling<'a> {
+    opened: &'a Opened,
+    is_partial: bool,
+    /// With a selector nobody knows whether an object that is not there would be meant.
+    is_everything: bool,
+    by_claim: BTreeMap<ItemId, &'a VolumeInfo>,
+    /// What is recorded of anything that is missing, by its namespace.
+    beside: BTreeMap<Option<String>, Vec<String>>,
 }
 
-fn missing(ready: &Ready, all: &BTreeSet<ItemId>, id: &ItemId) -> Missing {
-    let backup = &ready.opened.backup;
-    let is_partial = backup.phase() == Phase::PartiallyFailed;
-    // With a selector nobody knows whether an object that is not there would be meant.
-    let verdict = if is_partial && ready.filters.selectors.is_everything() {
-        Verdict::Refuse
-    } else {
-        Verdict::Skip
-    };
-    let reasons = reasons(ready, all, id);
-    let reason = match reasons.as_slice() {
-        [] => "it is not in the backup, although its list of objects names it".to_owned(),
-        reasons => format!("it is not in the backup: {}", reasons.join("; ")),
-    };
-    Missing { id: id.clone(), verdict, reason }
-}
-
-/// What was recorded of it, or else of what is missing beside it.
-fn reasons(ready: &Ready, all: &BTreeSet<ItemId>, id: &ItemId) -> Vec<String> {
-    let opened = &ready.opened;
-    let text = id.to_string();
-    let info = opened.volumes.values().find(|info| claim_of(info).as_ref() == Some(id));
-    let volume = info.map_or("", |info| info.pv_name.as_str());
-    let snapshot = opened.snapshots.get(volume);
-    let disk = snapshot.map_or("", |snapshot| snapshot.spec.provider_volume_id.as_str());
-    let own = Subject {
-        namespace: id.namespace.as_deref(),
-        names: vec![&id.name, volume],
-        marks: vec![&text, volume, disk],
-    };
-    let mut reasons = opened.others.results.errors_about(&own);
-    if reasons.is_empty() {
-        let beside = all.iter().filter(|it| it.namespace == id.namespace);
-        let names = beside.map(|it| it.name.as_str()).collect();
-        reasons = opened.others.results.errors_about(&Subject { names, marks: Vec::new(), ..own });
+impl<'a> Telling<'a> {
+    fn new(ready: &'a Ready, all: &BTreeMap<ItemId, Suspect>) -> Self {
+        let opened = &ready.opened;
+        let by_claim = opened.volumes.values().filter_map(|info| Some((info.claim()?, info)));
+        let mut names: BTreeMap<Option<String>, BTreeSet<&str>> = BTreeMap::new();
+        for id in all.keys() {
+            names.entry(id.namespace.clone()).or_default().insert(&id.name);
+        }
+        let told = |(namespace, names): (Option<String>, BTreeSet<&str>)| {
+            let subject = Subject { namespace: namespace.as_deref(), names, marks: Vec::new() };
+            let errors = opened.others.results.errors_about(&subject);
+            (namespace, errors)
+        };
+        Self {
+            opened,
+            is_partial: opened.backup.phase() == Phase::PartiallyFailed,
+            is_everything: ready.filters.selectors.is_everything(),
+            by_claim: by_claim.collect(),
+            beside: names.into_iter().map(told).collect(),
+        }
     }
-    let skipped = info.and_then(|info| info.skipped_reason.as_deref());
-    reasons.extend(skipped.map(|reason| {
-        format!("its volume {volume} was not backed up: {}", reason.trim_end_matches(';'))
-    }));
-    reasons
+
+    fn missing(&self, id: &ItemId, suspect: &Suspect) -> Missing {
+        let is_lost = self.is_partial || suspect.is_lost(&id.resource);
+        let verdict = if is_lost && self.is_everything { Verdict::Refuse } else { Verdict::Skip };
+        let mut reasons = self.reasons(id);
+        let reason = match (&suspect.promise, reasons.is_empty()) {
+            (Some(promise), _) => {
+                reasons.insert(0, format!("it is not in the backup{promise}"));
+                reasons.join("; ")
+            }
+            (None, false) => format!("it is not in the backup: {}", reasons.join("; ")),
+            (None, true) => {
+                "it is not in the backup, although its list of objects names it".to_owned()
+            }
+        };
+        Missing { id: id.clone(), verdict, reason }
+    }
+
+    /// What was recorded of it, or else of what is missing beside it.
+    fn reasons(&self, id: &ItemId) -> Vec<String> {
+        let opened = self.opened;
+        let text = id.to_string();
+        let info = self.by_claim.get(id);
+        let volume = info.map_or("", |info| info.pv_name.as_str());
+        let snapshot = opened.snapshots.get(volume);
+        let disk = snapshot.map_or("", |snapshot| snapshot.spec.provider_volume_id.as_str());
+        let own = Subject {
+            namespace: id.namespace.as_deref(),
+            names: BTreeSet::from([id.name.as_str(), volume]),
+            marks: vec![&text, volume, disk],
+        };
+        let mut reasons = opened.others.results.errors_about(&own);
+        if reasons.is_empty() {
+            reasons = self.beside.get(&id.namespace).cloned().unwrap_or_default();
+        }
+        let skipped = info.and_then(|info| info.skipped_reason.as_deref());
+        reasons.extend(skipped.map(|reason| {
+            format!("its volume {volume} was not backed up: {}", reason.trim_end_matches(';'))
+        }));
+        reasons
+    }
+}
+
+impl Suspect {
+    /// Whether data is lost with it, whatever the backup says of itself.
+    fn is_lost(&self, resource: &GroupResource) -> bool {
+        self.promise.is_some() || self.is_listed && holds_data(resource)
+    }
 }
 
 #[cfg(test)]

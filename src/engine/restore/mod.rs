@@ -37,7 +37,6 @@ mod rights;
 #[cfg(test)]
 mod samples;
 mod select;
-mod snapshot;
 mod snapshots;
 mod status;
 mod volumes;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bowline_api::{ItemId, StoreError};
+use serde::de::DeserializeOwned;
 
 use super::error::Error;
 use super::missing::Listed;
@@ -14,7 +15,7 @@ use crate::engine::model::filter::closest;
 use crate::engine::model::records;
 use crate::engine::model::results::BackupResults;
 use crate::engine::model::volume::{NativeSnapshot, VolumeInfo};
-use crate::engine::report::{Phase, chain};
+use crate::engine::report::{Phase, Problem, chain};
 use crate::engine::store::{self, BackupKeys, BackupState, BackupStore, Digest, Digests};
 
 /// A backup that was read.
@@ -44,6 +45,8 @@ pub(super) struct Others {
     pub csi_contents: Vec<Object>,
     /// The names of all objects, also of those that failed.
     pub listed: Listed,
+    /// Which of these files can't be read.
+    pub warnings: Vec<Problem>,
 }
 
 /// Reads a backup that may be restored.
@@ -82,17 +85,36 @@ async fn others(
     digests: Option<&Digests>,
     keys: BackupKeys<'_>,
 ) -> Result<Others, store::Error> {
-    let results = store.side_file(digests, &keys.results()).await?;
     if digests.is_some() {
+        let results = store.side_file(digests, &keys.results()).await?;
         return Ok(Others { results, ..Others::default() });
     }
+    let mut warnings = Vec::new();
+    let told = &mut warnings;
     Ok(Others {
-        results,
-        pod_volume_backups: store.side_file(None, &keys.pod_volume_backups()).await?,
-        csi_snapshots: store.side_file(None, &keys.csi_snapshots()).await?,
-        csi_contents: store.side_file(None, &keys.csi_contents()).await?,
-        listed: store.side_file(None, &keys.resource_list()).await?,
+        results: explanation(store, &keys.results(), told).await?,
+        pod_volume_backups: explanation(store, &keys.pod_volume_backups(), told).await?,
+        csi_snapshots: explanation(store, &keys.csi_snapshots(), told).await?,
+        csi_contents: explanation(store, &keys.csi_contents(), told).await?,
+        listed: explanation(store, &keys.resource_list(), told).await?,
+        warnings,
     })
+}
+
+/// Reads a file that only tells reasons: nothing comes back otherwise where it is damaged.
+async fn explanation<T: DeserializeOwned + Default>(
+    store: &BackupStore,
+    key: &str,
+    warnings: &mut Vec<Problem>,
+) -> Result<T, store::Error> {
+    match store.side_file(None, key).await {
+        Err(error) if error.is_damage() => {
+            let message = format!("the reasons in \"{key}\" are not known: {}", chain(&error));
+            warnings.push(Problem::of_run("open", message));
+            Ok(T::default())
+        }
+        other => other,
+    }
 }
 
 async fn find(context: &Context, name: &str) -> Result<Backup, Error> {

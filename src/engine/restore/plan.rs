@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use bowline_api::GroupResource;
+use bowline_api::{GroupResource, ItemId};
 use serde::Serialize;
 
 use super::Preparation;
@@ -42,6 +42,9 @@ pub enum Verdict {
     /// It cannot be restored.
     Refuse,
 }
+
+/// How the reason of a claim begins that comes back without its data.
+pub(super) const EMPTY: &str = "EMPTY";
 
 impl Verdict {
     /// The word that plans print.
@@ -86,6 +89,11 @@ impl Row<'_> {
         self.reason = reason.into();
     }
 
+    /// Whether it is a claim that comes back without its data.
+    pub(super) fn is_empty(&self) -> bool {
+        self.reason.starts_with(EMPTY)
+    }
+
     /// Whether it is there once the plan is carried out.
     pub(super) fn is_made(&self) -> bool {
         matches!(
@@ -103,6 +111,8 @@ pub(super) struct Plan<'a> {
     pub claims: Vec<ClaimPlan<'a>>,
     /// What cannot come back, as the archive does not hold it.
     pub missing: Vec<Missing>,
+    /// The claims, as they were backed up, that neither come back nor are in the target.
+    pub lost: BTreeSet<ItemId>,
     /// Where the volumes of each provider go.
     pub zones: BTreeMap<&'static str, Zones>,
     /// What is odd about it, although it can be carried out.
@@ -150,25 +160,28 @@ pub(super) async fn plan<'a>(
         rows.push(tables.classify(selected)?);
     }
     rows.sort_by_key(|row| row.step);
+    let (missing, mut warnings) = missing::plan(ready, request);
+    warnings.extend(ready.warnings.iter().cloned());
     let mut plan = Plan {
         rows,
         claims: Vec::new(),
-        missing: missing::plan(ready, request),
+        missing,
+        lost: BTreeSet::new(),
         zones: BTreeMap::new(),
-        warnings: Vec::new(),
+        warnings,
         unanswered: None,
         bare_namespaces: Vec::new(),
         preparation,
     };
     claims::plan(context, ready, request, &mut plan)?;
     let namespaces = existing::compare(context, ready, &mut plan).await?;
-    reattach::check(context, ready, &mut plan).await?;
-    makers::refuse(context, ready, request, &mut plan).await?;
+    reattach::check(context, ready, request, &mut plan).await?;
+    let refused = makers::refuse(context, ready, request, &mut plan).await?;
     plan.bare_namespaces = bare_namespaces(&plan, &namespaces);
-    leave_children_to_owners(&mut plan.rows);
+    leave_children_to_owners(&mut plan.rows, &refused);
     zones::place(context, ready, request, &mut plan).await?;
     if plan.unanswered.is_none() {
-        snapshots::look(context, ready, &mut plan).await;
+        snapshots::look(context, ready, request, &mut plan).await;
     }
     Ok(plan)
 }
@@ -203,8 +216,9 @@ fn bare_namespaces(plan: &Plan<'_>, existing: &BTreeSet<String>) -> Vec<String> 
     wanted.into_iter().filter(|name| !made.contains(name) && !existing.contains(name)).collect()
 }
 
-/// Leaves out what the controller of a restored owner makes again.
-fn leave_children_to_owners(rows: &mut [Row<'_>]) {
+/// Leaves out what the controller of a restored owner makes again, and what one that is refused would:
+/// without it nobody looks after its children.
+fn leave_children_to_owners(rows: &mut [Row<'_>], refused: &BTreeSet<usize>) {
     let by_uid: HashMap<String, usize> =
         rows.iter().enumerate().map(|(index, row)| (row.uid.clone(), index)).collect();
     let mut remade: BTreeMap<usize, String> = BTreeMap::new();
@@ -216,10 +230,14 @@ fn leave_children_to_owners(rows: &mut [Row<'_>]) {
             };
             let owner = |uid: &str| {
                 let owner = *by_uid.get(uid)?;
-                let fate = fate(&rows[owner], remade.contains_key(&owner));
+                let fate = match remade.contains_key(&owner) {
+                    true => children::Fate::Remade,
+                    false if refused.contains(&owner) => children::Fate::Refused,
+                    false => fate(&rows[owner]),
+                };
                 Some(children::Owner { id: rows[owner].entry.id(), fate })
             };
-            if let Some(reason) = children::remade_by_owner(&row.entry.id(), meta, owner) {
+            if let Some(reason) = children::left_to_owner(&row.entry.id(), meta, owner) {
                 remade.insert(index, reason);
             }
         }
@@ -229,12 +247,8 @@ fn leave_children_to_owners(rows: &mut [Row<'_>]) {
     }
 }
 
-fn fate(owner: &Row<'_>, remade: bool) -> children::Fate {
-    match owner.verdict {
-        _ if remade => children::Fate::Remade,
-        _ if owner.is_made() => children::Fate::Made,
-        _ => children::Fate::Absent,
-    }
+fn fate(owner: &Row<'_>) -> children::Fate {
+    if owner.is_made() { children::Fate::Made } else { children::Fate::Absent }
 }
 
 /// The kind of an entry in the target.

@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::time::Duration;
 
-use bowline_api::ItemId;
-
 use super::error::Error;
-use super::missing;
+use super::missing::{self, Lost};
 use super::open::{self, Opened};
 use super::{known, zones};
 use crate::engine::cluster::Nodes;
@@ -16,6 +14,7 @@ use crate::engine::model::filter::{self, Filters, NamespaceFilter, StatusFilter,
 use crate::engine::model::restore::RestoreSpec;
 use crate::engine::model::selector::Selectors;
 use crate::engine::model::{Catalog, kinds, names};
+use crate::engine::report::Problem;
 use crate::engine::store::check_name;
 
 /// What a restore is asked for.
@@ -44,7 +43,9 @@ pub(super) struct Ready {
     /// What the target serves, and what only the archive knows.
     pub known: Catalog,
     /// What the backup's list of objects names and its archive does not hold.
-    pub lost: Vec<ItemId>,
+    pub lost: Lost,
+    /// What was odd about the backup's files.
+    pub warnings: Vec<Problem>,
     pub filters: Filters,
     pub status: StatusFilter,
     pub cluster_uid: String,
@@ -64,11 +65,13 @@ pub(super) async fn check(context: &Context, request: &Request) -> Result<Ready,
             .map_err(Error::Cluster)?;
     let known = known::kinds(&catalog, &opened);
     let listed = mem::take(&mut opened.others.listed);
+    let warnings = mem::take(&mut opened.others.warnings);
     let lost = missing::of_list(&opened, &known, &listed);
     let filters = filters(request, &known)?;
     let status = status(&request.spec, &known)?;
     check_namespaces(request, &filters, &opened)?;
-    let ready = Ready { opened, catalog, known, lost, filters, status, cluster_uid, nodes };
+    let ready =
+        Ready { opened, catalog, known, lost, warnings, filters, status, cluster_uid, nodes };
     zones::check(&ready, request)?;
     Ok(ready)
 }

@@ -132,7 +132,12 @@ fn lost_claims(execution: &Execution<'_>, volumes: &[VolumeReport]) -> BTreeSet<
         let id = execution.target(row);
         (id.namespace.unwrap_or_default(), id.name)
     });
-    failed.chain(refused).collect()
+    let missing = execution.plan.missing.iter().filter(|it| execution.plan.lost.contains(&it.id));
+    let missing = missing.map(|missing| {
+        let id = execution.plan.preparation.target(&missing.id);
+        (id.namespace.unwrap_or_default(), id.name)
+    });
+    failed.chain(refused).chain(missing).collect()
 }
 
 /// How many pods of a workload wait for a claim without a volume.

@@ -4,10 +4,10 @@ use bowline_api::GroupResource;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Map, Value};
 
-use super::claims::ClaimPlan;
+use super::claims::{self, ClaimPlan};
 use super::error::Error;
 use super::plan::{Plan, Verdict};
-use super::preflight::Ready;
+use super::preflight::{Ready, Request};
 use super::prepare::RESTORE_UID_LABEL;
 use crate::engine::context::Context;
 use crate::engine::model::fields::text_at;
@@ -19,11 +19,12 @@ struct Obstacle {
     reason: String,
 }
 
-/// Refuses the claims whose very volume the target has already: it would be that of two claims, or
-/// it still belongs to one that is gone.
+/// Finds the claims whose very volume the target has already: it would be that of two claims, or it
+/// still belongs to one that is gone.
 pub(super) async fn check(
     context: &Context,
     ready: &Ready,
+    request: &Request,
     plan: &mut Plan<'_>,
 ) -> Result<(), Error> {
     let uid = plan.preparation.restore_uid.as_str();
@@ -34,9 +35,8 @@ pub(super) async fn check(
         .try_collect()
         .await?;
     for Obstacle { row, volume_row, reason } in obstacles.into_iter().flatten() {
-        plan.rows[row].decide(Verdict::Refuse, reason);
         plan.rows[volume_row].decide(Verdict::Skip, "it exists already");
-        plan.claims.retain(|claim| claim.row != row);
+        claims::take_volume(request, plan, row, &reason);
     }
     Ok(())
 }

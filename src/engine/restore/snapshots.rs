@@ -3,10 +3,10 @@
 use bowline_api::{Snapshot, SnapshotterError};
 use futures::{StreamExt as _, stream};
 
-use super::claims::Source;
+use super::claims::{self, Source};
 use super::error::Error;
 use super::plan::{Plan, Verdict};
-use super::preflight::Ready;
+use super::preflight::{Ready, Request};
 use crate::engine::context::Context;
 use crate::engine::model::snapshot;
 use crate::engine::model::zones::Zones;
@@ -21,13 +21,15 @@ type Answer = Result<Snapshot, SnapshotterError>;
 /// Looks at the snapshot of each claim, and whether it is what the backup made.
 ///
 /// A claim whose snapshot cannot be used stays as it was planned: reserved, so that nothing empty is
-/// made in its place. It is its volume that is refused.
-pub(super) async fn look(context: &Context, ready: &Ready, plan: &mut Plan<'_>) {
+/// made in its place. It is its volume that is refused; unless that claim may be empty, and is not made
+/// yet.
+pub(super) async fn look(context: &Context, ready: &Ready, request: &Request, plan: &mut Plan<'_>) {
     let mut answers = ask(context, plan).await;
     if let Some(error) = unanswered(plan, &mut answers) {
         plan.unanswered = Some(error);
         return;
     }
+    let mut empty = Vec::new();
     let Plan { rows, claims, zones, .. } = plan;
     let sources = claims.iter_mut().filter_map(|claim| {
         let (row, volume_row) = (claim.row, claim.volume_row);
@@ -43,11 +45,19 @@ pub(super) async fn look(context: &Context, ready: &Ready, plan: &mut Plan<'_>) 
             Err(error) => Err(not_found(source, zones, &error)),
         };
         if let Err(fault) = &source.snapshot {
+            if request.spec.allow_empty_volumes && rows[row].live_uid.is_none() {
+                rows[volume_row].decide(Verdict::Skip, fault.clone());
+                empty.push((row, fault.clone()));
+                continue;
+            }
             rows[volume_row].decide(Verdict::Refuse, fault.clone());
             if rows[row].verdict == Verdict::Create {
                 rows[row].reason = "reserved, but stays Pending: its volume cannot be made".into();
             }
         }
+    }
+    for (row, fault) in empty {
+        claims::take_volume(request, plan, row, &fault);
     }
 }
 

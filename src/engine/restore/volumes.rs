@@ -17,10 +17,10 @@ use super::execute::{Execution, Outcome};
 use super::plan::kind_of;
 use super::prepare;
 use super::select;
-use super::snapshot;
 use crate::engine::clock::pause;
 use crate::engine::cluster::{Created, Creation};
 use crate::engine::model::backup::annotations;
+use crate::engine::model::snapshot;
 use crate::engine::model::volume::tags;
 use crate::engine::report::{Problem, VolumeReport, chain};
 

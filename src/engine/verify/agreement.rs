@@ -1,20 +1,21 @@
 //! Whether the archive holds what the records promise, and the records tell of what it holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use bowline_api::GroupResource;
+use bowline_api::{GroupResource, ItemId};
 use serde_json::Value;
 
 use super::contents::objects;
 use super::error::Error;
 use super::files::message;
 use super::inspect::Work;
-use super::names::{Names, ResourceList};
+use super::names::{Differences, Names, ResourceList};
 use super::report::{About, CheckResult, Finding, RECORDS};
 use super::volumes::Volumes;
 use crate::engine::archive::{self, Contents, Entry};
 use crate::engine::model::backup::Backup;
 use crate::engine::model::records;
+use crate::engine::model::volume::VolumeInfo;
 
 /// What to do about a promise that was not kept.
 const LOST: &str = "what is named is not in this backup: choose another one to restore it";
@@ -65,6 +66,14 @@ async fn resource_list(work: &mut Work<'_>) -> Result<Option<ResourceList>, Erro
 /// Problems, and what is merely odd.
 type Findings = (Vec<Finding>, Vec<Finding>);
 
+/// Of what some record tells.
+struct Recorded<'a> {
+    claims: HashSet<ItemId>,
+    volumes: HashSet<&'a str>,
+    /// Volumes of which only the list of snapshots tells.
+    snapshots: HashSet<&'a str>,
+}
+
 /// What is told of an archive.
 struct Told {
     backup: Backup,
@@ -78,6 +87,7 @@ impl Told {
         list: Option<ResourceList>,
     ) -> Result<Findings, archive::Error> {
         let mut names = list.map(Names::of);
+        let recorded = self.volumes.volumes.as_deref().map(|volumes| self.recorded(volumes));
         let (mut problems, mut warnings) = Findings::default();
         for entry in contents.entries().filter(Entry::preferred) {
             let json = contents.read(entry)?;
@@ -86,14 +96,29 @@ impl Told {
             }
             // Velero leaves volumes out without a word where cluster-scoped objects are left out.
             let odd = if self.backup.is_ours() { &mut problems } else { &mut warnings };
-            odd.extend(self.without_record(&entry, &json));
+            odd.extend(recorded.as_ref().and_then(|it| self.without_record(it, &entry, &json)));
         }
         // Velero lists what it failed to back up, too.
         let is_expected = !self.backup.is_ours() && self.backup.status.errors > 0;
+        let Differences { data, lacking, unlisted } =
+            names.map(Names::findings).unwrap_or_default();
         let differences = if is_expected { &mut warnings } else { &mut problems };
-        differences.extend(names.into_iter().flat_map(Names::findings));
+        differences.extend(data.into_iter().chain(unlisted));
+        // A plugin of Velero's may leave things out of the archive that are in the list.
+        let odd = if self.backup.is_ours() { &mut problems } else { &mut warnings };
+        odd.extend(lacking);
         problems.extend(self.lacking(contents));
         Ok((problems, warnings))
+    }
+
+    /// Before there were records of volumes, those of snapshots told what became of them.
+    fn recorded<'v>(&'v self, volumes: &'v [VolumeInfo]) -> Recorded<'v> {
+        let snapshots = self.volumes.snapshots.iter().flatten().filter(|_| volumes.is_empty());
+        Recorded {
+            claims: volumes.iter().filter_map(VolumeInfo::claim).collect(),
+            volumes: volumes.iter().map(|volume| volume.pv_name.as_str()).collect(),
+            snapshots: snapshots.map(|it| it.spec.persistent_volume_name.as_str()).collect(),
+        }
     }
 
     /// What the records of volumes promise, and the archive lacks.
@@ -110,15 +135,20 @@ impl Told {
     }
 
     /// Whether a bound claim or a volume is in the archive of which no record tells.
-    fn without_record(&self, entry: &Entry<'_>, json: &[u8]) -> Option<Finding> {
-        let volumes = self.volumes.volumes.as_ref()?;
+    fn without_record(
+        &self,
+        recorded: &Recorded<'_>,
+        entry: &Entry<'_>,
+        json: &[u8],
+    ) -> Option<Finding> {
         let id = entry.id();
         let missing = if id.resource == GroupResource::core("persistentvolumeclaims") {
             let claim: Value = serde_json::from_slice(json).unwrap_or_default();
             let is_bound = claim["status"]["phase"] == "Bound";
-            is_bound && !volumes.iter().any(|volume| volume.claim().as_ref() == Some(&id))
+            let volume = claim["spec"]["volumeName"].as_str().unwrap_or_default();
+            is_bound && !recorded.claims.contains(&id) && !recorded.snapshots.contains(volume)
         } else if id.resource == GroupResource::core("persistentvolumes") {
-            self.backup.is_ours() && !volumes.iter().any(|volume| volume.pv_name == id.name)
+            self.backup.is_ours() && !recorded.volumes.contains(id.name.as_str())
         } else {
             false
         };

@@ -8,6 +8,7 @@ use super::files::{CHOOSE_ANOTHER, files, message};
 use super::inspect::Work;
 use super::report::{Finding, SIDE_FILES};
 use crate::engine::archive::{Limits, check_gzip};
+use crate::engine::model::Object;
 use crate::engine::model::backup::Attempt;
 use crate::engine::model::results::BackupResults;
 use crate::engine::model::started::Started;
@@ -17,7 +18,8 @@ use crate::engine::store;
 /// Reads every document that is there and was not read yet.
 pub(super) async fn check(work: &mut Work<'_>) -> Result<(), Error> {
     let keys = work.keys();
-    let lists = [keys.pod_volume_backups(), keys.item_operations(), keys.csi_snapshots()];
+    let lists = [keys.pod_volume_backups(), keys.csi_snapshots(), keys.csi_contents()];
+    let operations = keys.item_operations();
     // Those of the volumes were read before.
     let mut read = [keys.volume_snapshots(), keys.volume_info()]
         .iter()
@@ -25,8 +27,9 @@ pub(super) async fn check(work: &mut Work<'_>) -> Result<(), Error> {
         .count();
     let (results, logs) = (keys.results(), keys.logs());
     for key in lists {
-        read += usize::from(packed::<Vec<Value>>(work, &key).await?);
+        read += usize::from(packed::<Vec<Object>>(work, &key).await?);
     }
+    read += usize::from(packed::<Vec<Value>>(work, &operations).await?);
     read += usize::from(packed::<BackupResults>(work, &results).await?);
     read += usize::from(log(work, &logs).await?);
     if work.backup.is_ours() {
