@@ -135,6 +135,34 @@ impl Blocks {
         header.set_gid(0);
         header.set_mtime(self.modified);
         header.set_size(content.len() as u64);
-        self.tar.append_data(&mut header, name, content)
+        if header.set_path(name).is_err() {
+            self.append_long_name(name)?;
+            header.set_path(shortened(name))?;
+        }
+        header.set_cksum();
+        self.tar.append(&header, content)
     }
+
+    /// Appends GNU's header for a name that does not fit into the entry's own.
+    ///
+    /// `append_data` would do that, but for names that look like the parent directory once they are
+    /// cut short: `…/shop/..` of `…/shop/..a.json`.
+    fn append_long_name(&mut self, name: &str) -> io::Result<()> {
+        let content = [name.as_bytes(), b"\0"].concat();
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::GNULongName);
+        header.set_path("././@LongLink")?;
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_size(content.len() as u64);
+        header.set_cksum();
+        self.tar.append(&header, &content[..])
+    }
+}
+
+/// The beginning of a long name, as far as the entry's own header holds it; nobody reads it.
+fn shortened(name: &str) -> &str {
+    name[..name.floor_char_boundary(100)].trim_end_matches(['.', '/'])
 }

@@ -110,6 +110,19 @@ proptest! {
 }
 
 #[test]
+fn a_long_name_that_is_cut_short_after_two_dots_goes_both_ways() {
+    let directory = "resources/things.example.com/namespaces/";
+    for dots in [1, 2, 3] {
+        // The cut comes right after the dots that the name begins with.
+        let namespace = "n".repeat(100 - directory.len() - 1 - dots);
+        let name = format!("{}{}", ".".repeat(dots), "a".repeat(100));
+        let item = Item::new(&format!("things.example.com/{namespace}/{name}"), "v1", "");
+        let (archive, _) = run(written(std::slice::from_ref(&item)));
+        assert_eq!(testing::read(&archive).unwrap().find(&item.id).unwrap().name(), name);
+    }
+}
+
+#[test]
 fn what_packs_to_nothing_is_written_so_that_it_is_no_bomb() {
     let blanks = " ".repeat(1 << 20);
     let item = |number| Item::new(&format!("configmaps/shop/blanks-{number}"), "v1", &blanks);
