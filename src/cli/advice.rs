@@ -124,10 +124,10 @@ fn of_backup(error: &backup::Error) -> Advice {
         E::Filter(error) => (Exit::Usage, error.hint().into()),
         E::Policies(error) => (Exit::Usage, error.hint().into()),
         E::UnknownPolicies { .. } => (Exit::Usage, NO_POLICIES.into()),
-        E::UnknownNamespace { similar, .. } => (
-            Exit::Usage,
-            nearest(similar.as_deref(), "kubectl get namespaces lists those that exist"),
-        ),
+        E::UnknownNamespace { similar, .. } => {
+            (Exit::Usage, nearest(similar.as_deref(), NAMESPACES))
+        }
+        E::NoSuchNamespace { .. } => (Exit::Usage, NAMESPACES.into()),
         E::Provider { .. } => (Exit::Unreachable, CONNECTION.into()),
         E::Elsewhere { .. } => (Exit::Unreachable, REGION.into()),
         E::NotAllowed { .. } => (
@@ -326,6 +326,7 @@ fn of_zones(error: &zones::Error) -> Advice {
     }
 }
 
+const NAMESPACES: &str = "kubectl get namespaces lists those that exist";
 const NO_POLICIES: &str =
     "name another namespace as NAMESPACE/NAME; kubectl get configmaps -A lists them all";
 

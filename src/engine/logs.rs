@@ -88,18 +88,23 @@ impl<'a> Reader<'a> {
     pub async fn read_on(&mut self) -> Result<Chunk, Error> {
         // First whether it runs: the log is written whole before it ends, and pieces go after that.
         let places = self.subject.places().await?;
-        if let Some(text) = self.whole(&places).await? {
-            return Ok(Chunk { text, state: State::Whole });
-        }
         let running = places.iter().find_map(|it| Some((it.store, it.pieces.as_deref()?)));
+        // A restore that was interrupted at its very end is resumed, and has more to say.
+        let is_resumable = matches!(self.subject, Subject::Restore { .. }) && running.is_some();
+        let state_of_whole = if is_resumable { State::Running } else { State::Whole };
+        let whole = self.whole(&places).await?;
+        if let (Some(text), State::Whole) = (&whole, state_of_whole) {
+            return Ok(Chunk { text: text.clone(), state: State::Whole });
+        }
         let Some((store, prefix)) = running else {
             return Ok(Chunk { text: String::new(), state: State::Absent });
         };
-        let mut text = self.pieces(store, prefix).await?;
+        let mut text = whole.unwrap_or_default();
+        text.push_str(&self.pieces(store, prefix).await?);
         if text.is_empty() {
             // They may just have gone.
             if let Some(text) = self.whole(&places).await? {
-                return Ok(Chunk { text, state: State::Whole });
+                return Ok(Chunk { text, state: state_of_whole });
             }
         }
         if self.read.is_empty() {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code: it fails by panicking")]
 
 mod application;
+mod claims;
 mod crash_backup;
 mod crash_restore;
 mod delete;

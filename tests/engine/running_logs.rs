@@ -74,6 +74,7 @@ async fn the_log_of_a_backup_is_read_while_it_runs_and_whole_when_it_is_done() {
     assert_eq!(count(&rest.text, "msg=committing"), 1, "{}", rest.text);
     let (whole, state) = log(&world).await;
     assert_eq!((count(&whole, "msg=checking"), state), (1, State::Whole), "{whole}");
+    assert_eq!(count(&whole, "msg=\"awaiting snapshots\""), 2, "both runs said so:\n{whole}");
     assert_eq!(pieces(&world).await, [""; 0], "finishing clears them");
 }
 
@@ -215,4 +216,20 @@ async fn the_log_of_a_restore_is_read_while_it_runs_and_cleared_at_its_end() {
     world.restore(&restore("rescue")).await.unwrap();
     assert_eq!(reader.read_on().await.unwrap().state, State::Whole);
     assert_eq!(pieces(&world).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_of_a_restore_that_was_interrupted_at_its_very_end_is_not_taken_for_all_of_it() {
+    let world = target(&backed_up().await);
+    let result = "store: create restores/rescue/bowline-result.json";
+    assert!(world.start(Script::KilledAt(result)).restore(&restore("rescue")).await.is_none());
+    assert!(
+        world.bucket.keys().await.contains(&"restores/rescue/restore-rescue-logs.gz".to_owned())
+    );
+    let store = world.backups();
+    let mut reader = Reader::of_restore(&store, None, "rescue");
+    let first = reader.read_on().await.unwrap();
+    assert_eq!((first.text.is_empty(), first.state), (false, State::Running));
+    world.restore(&restore("rescue")).await.unwrap();
+    assert_eq!(reader.read_on().await.unwrap().state, State::Whole);
 }

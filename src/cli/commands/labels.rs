@@ -13,8 +13,7 @@ pub struct MetadataArgs {
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = values::label)]
     pub labels: Vec<(String, String)>,
     /// Annotations, which hold any text
-    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',',
-          value_parser = values::annotation)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = values::annotation)]
     pub annotations: Vec<(String, String)>,
 }
 
@@ -73,5 +72,19 @@ a      web      <none>   example.com/team=web,tier=front
 b      <none>   <none>   <none>
 ";
         assert_eq!(table.to_string(), expected);
+    }
+
+    #[test]
+    fn an_annotation_may_hold_commas_and_labels_are_parted_by_them() {
+        #[derive(clap::Parser)]
+        struct Cli {
+            #[command(flatten)]
+            metadata: MetadataArgs,
+        }
+        let words = ["x", "--labels", "a=1,b=2", "--annotations", "a=1,b=2", "--annotations", "c="];
+        let Cli { metadata } = clap::Parser::parse_from(words);
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(metadata.labels, [pair("a", "1"), pair("b", "2")]);
+        assert_eq!(metadata.annotations, [pair("a", "1,b=2"), pair("c", "")]);
     }
 }

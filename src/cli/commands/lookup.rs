@@ -50,3 +50,22 @@ pub(super) fn selector(recorded: &Value) -> String {
     let read = serde_json::from_value::<Selector>(recorded.clone());
     read.map_or_else(|_| recorded.to_string(), |selector| selector.to_string())
 }
+
+/// The selectors of a document, as they are given with `-l` and `--or-selector`; none if it has none.
+pub(super) fn selectors(one: Option<&Value>, alternatives: &[Value]) -> Option<String> {
+    let texts: Vec<_> = one.into_iter().chain(alternatives).map(selector).collect();
+    (!texts.is_empty()).then(|| texts.join(" or "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_selectors_of_a_document_are_shown_as_they_were_given() {
+        let of = |app: &str| serde_json::json!({"matchLabels": {"app": app}});
+        assert_eq!(selectors(Some(&of("a")), &[]).as_deref(), Some("app=a"));
+        assert_eq!(selectors(None, &[of("a"), of("b")]).as_deref(), Some("app=a or app=b"));
+        assert_eq!(selectors(None, &[]), None);
+    }
+}

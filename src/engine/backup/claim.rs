@@ -9,6 +9,9 @@ use crate::engine::model::policy::{Action, Backing, Policies, Verdict, VolumeFac
 use crate::engine::model::shared::{self, SharedFileSystem};
 use crate::engine::model::volume::{REATTACH, SKIPPED, UNBOUND, VOLUME_ANNOTATION};
 
+/// Why nothing is kept of a volume whose claim still serves a pod, but is not in the archive.
+const BEING_DELETED: &str = "it is being deleted; its data is not in this backup";
+
 /// A claim that was found, as far as its volume is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -26,6 +29,8 @@ pub struct Claim {
     pub wish: Option<String>,
     /// Whether it belongs to a pod, and is as short-lived as that.
     pub of_pod: bool,
+    /// Whether it was deleted, and only stays for as long as a pod uses it.
+    pub deleted: bool,
 }
 
 /// The persistent volume that a claim names, or why it cannot be read; none if it names none.
@@ -68,11 +73,18 @@ impl Claim {
             volume: text("spec", "volumeName").filter(|name| !name.is_empty()).map(Into::into),
             wish: meta.annotations.get(VOLUME_ANNOTATION).cloned(),
             of_pod: meta.controller().is_some_and(|owner| owner.kind == "Pod"),
+            deleted: meta.deletion_timestamp.is_some(),
         }
     }
 
     pub(super) fn label(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// Whether anybody needs to hear of it: that a claim goes is as it should be, unless there is
+    /// data behind it.
+    pub(super) fn matters(&self) -> bool {
+        !self.deleted || self.is_bound()
     }
 
     fn is_bound(&self) -> bool {
@@ -85,9 +97,17 @@ impl Claim {
         if self.of_pod {
             return leave_out(SKIPPED, "the claim is as short-lived as its pod");
         }
-        match self.wish(rules, found) {
+        let decision = match self.wish(rules, found) {
             Ok(wish) => self.settle(wish, rules, found),
             Err(reason) => Decision::Fail { reason },
+        };
+        match decision {
+            Decision::Snapshot { .. } | Decision::LeaveOut { state: REATTACH, .. }
+                if self.deleted =>
+            {
+                Decision::Fail { reason: BEING_DELETED.to_owned() }
+            }
+            other => other,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Reads all lists of the plan, several at once, and hands every object to the intake.
 
+use std::collections::BTreeSet;
+
 use bowline_api::GroupResource;
 use futures::channel::mpsc::UnboundedSender;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -55,6 +57,7 @@ async fn collect_into(context: &Context, intake: &mut Intake<'_>) -> Result<(), 
     let mut reads = stream::iter(&intake.ready.plan.listings)
         .map(|listing| read(context, intake.ready, listing))
         .flatten_unordered(context.limits.lists);
+    let mut refused = BTreeSet::new();
     while let Some((kind, namespace, page)) = reads.next().await {
         match page {
             Ok(page) => {
@@ -63,7 +66,13 @@ async fn collect_into(context: &Context, intake: &mut Intake<'_>) -> Result<(), 
                     intake.take(&kind, listed).await?;
                 }
             }
-            Err(error) => failed(intake.journal, &kind, namespace, error)?,
+            // Each selector has a list of its own, and none can be read.
+            Err(error) if error.is_unreachable() => return Err(error.into()),
+            Err(error) => {
+                if refused.insert((kind.resource.clone(), namespace.clone())) {
+                    failed(intake.journal, &kind, namespace, error)?;
+                }
+            }
         }
     }
     drop(reads);

@@ -109,7 +109,13 @@ pub enum Error {
         /// A namespace of a similar name.
         similar: Option<String>,
     },
-    /// A provider of volumes cannot be used; nothing was written.
+    /// A pattern of namespaces matches none, so that the backup would be empty.
+    #[error("no namespace in the cluster matches \"{pattern}\"")]
+    NoSuchNamespace {
+        /// The pattern as given.
+        pattern: String,
+    },
+    /// No provider of volumes can be used; nothing was written.
     #[error("volumes of provider \"{provider}\" cannot be snapshotted")]
     Provider {
         /// The provider's name.

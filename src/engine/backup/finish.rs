@@ -1,5 +1,6 @@
 //! Finishing a backup whose archive is whole: its snapshots are awaited, and it is committed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::commit::Commit;
@@ -13,7 +14,7 @@ use crate::engine::context::{Context, Snapshotters};
 use crate::engine::event::{Observer, Stage};
 use crate::engine::journal::{Earlier, Journal};
 use crate::engine::model::filter::closest;
-use crate::engine::report::{BackupReport, SnapshotReport};
+use crate::engine::report::{BackupReport, SnapshotReport, chain};
 use crate::engine::store::{BackupKeys, BackupState, BackupStore, RunningLog, check_name};
 
 /// What a backup is finished with. The cluster may be gone.
@@ -107,15 +108,30 @@ async fn go_on(tools: &Tools, pending: &Filed<Pending>) -> Result<BackupReport, 
         });
     }
     check_reach(tools, document.name(), &volumes).await?;
-    let earlier = Earlier {
+    let mut earlier = Earlier {
         warnings: document.warnings.clone(),
         errors: document.errors.clone(),
         log: document.log.clone(),
     };
+    add_later_lines(&tools.store, document, &mut earlier.log).await;
     let observer = Arc::clone(&tools.observer);
     let journal = Journal::resume(observer, tools.clock, document.name(), earlier);
     let log = RunningLog::of_backup(&tools.store, &journal, document.name(), document.uid());
     complete(tools, &journal, &log, pending, volumes).await
+}
+
+/// Adds what the run that began it said once its record was written: that is in pieces of its log
+/// alone, which go when the log is written whole.
+async fn add_later_lines(store: &BackupStore, document: &Pending, log: &mut Vec<String>) {
+    let prefix = document.keys().running_log(document.uid());
+    match store.pieces(&prefix, 0).await {
+        Ok(pieces) => {
+            let known: BTreeSet<_> = log.iter().cloned().collect();
+            let lines = pieces.iter().flat_map(|piece| piece.text.lines());
+            log.extend(lines.filter(|line| !known.contains(*line)).map(str::to_owned));
+        }
+        Err(error) => tracing::debug!("pieces of the log cannot be read: {}", chain(&error)),
+    }
 }
 
 /// Checks that the snapshots are looked for where they were taken.

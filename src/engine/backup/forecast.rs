@@ -2,18 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use bowline_api::GroupResource;
+use bowline_api::{GroupResource, ItemId};
 use futures::stream::{self, BoxStream};
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{StreamExt as _, TryStreamExt as _, future};
+use serde_json::{Map, Value};
 
 use super::claim::{Claim, Decision};
 use super::collect::scopes;
 use super::error::Error;
+use super::intake::identity;
 use super::plan::{Listing, PlannedVolume};
 use super::preflight::{EXCLUDE_LABEL, Ready};
 use super::volumes::{locate, of_claim};
-use crate::engine::cluster::{self, Listed, Page};
+use crate::engine::cluster::{self, Listed};
 use crate::engine::context::Context;
+use crate::engine::model::relations::{self, Relation};
 use crate::engine::model::shared;
 use crate::engine::model::volume::REATTACH;
 
@@ -23,35 +26,93 @@ pub(super) async fn volumes(context: &Context, ready: &Ready) -> Result<Vec<Plan
     claims.and_then(|claim| async { Ok(volume(context, ready, claim).await) }).try_collect().await
 }
 
-/// The claims that the backup takes, as they are listed.
+/// The claims that the backup takes: those that are listed, then those that come along.
 pub(super) fn claims<'a>(
     context: &'a Context,
     ready: &'a Ready,
 ) -> BoxStream<'a, Result<Claim, cluster::Error>> {
-    let resource = GroupResource::core("persistentvolumeclaims");
-    let listings = ready.plan.listings.iter();
+    let is_of_claims = |listing: &&Listing| listing.kind.resource == resource();
+    let listings: Vec<_> = ready.plan.listings.iter().filter(is_of_claims).collect();
+    // Where all claims are listed, none is left to come along.
+    let is_complete = !listings.is_empty() && ready.filters.selectors.is_everything();
     let mut seen = BTreeSet::new();
-    stream::iter(listings.filter(move |listing| listing.kind.resource == resource))
-        .flat_map(move |listing| {
-            let scopes = stream::iter(scopes(ready, listing));
-            let pages = scopes.flat_map(|scope| context.cluster.list(&listing.kind, &scope));
-            pages.map_ok(|page| stream::iter(taken(ready, listing, &page).into_iter().map(Ok)))
-        })
-        .try_flatten()
+    stream::iter(listings)
+        .flat_map(|listing| items(context, ready, listing))
+        .try_filter_map(|listed| future::ready(Ok(read(&listed))))
+        .chain(related(context, ready).take(if is_complete { 0 } else { usize::MAX }))
         .try_filter(move |claim| {
             let is_new = seen.insert((claim.namespace.clone(), claim.name.clone()));
-            std::future::ready(is_new)
+            future::ready(is_new && claim.matters())
         })
         .boxed()
 }
 
-/// The claims of a page that the backup takes.
-fn taken(ready: &Ready, listing: &Listing, page: &Page) -> Vec<Claim> {
-    let included = |l: &&Listed| {
-        ready.filters.includes_item(&listing.kind, &l.meta)
-            && !l.meta.has_label(EXCLUDE_LABEL, "true")
+/// The claims that come along with what is listed, whatever their labels.
+///
+/// What cannot be read here is an error of the backup itself, later.
+fn related<'a>(
+    context: &'a Context,
+    ready: &'a Ready,
+) -> BoxStream<'a, Result<Claim, cluster::Error>> {
+    let kind = ready.catalog.get(&resource());
+    let of_users = |listing: &&Listing| relations::may_use_claims(&listing.kind.resource);
+    let users = ready.plan.listings.iter().filter(of_users);
+    let mut seen = BTreeSet::new();
+    let used = stream::iter(users.filter(move |_| kind.is_some()))
+        .flat_map(|listing| items(context, ready, listing).map_ok(|it| used_by(listing, &it)))
+        .map_ok(|ids| stream::iter(ids.into_iter().map(Ok)))
+        .try_flatten()
+        .try_filter(move |id: &ItemId| {
+            let may_come = kind
+                .is_some_and(|kind| ready.filters.allows_related(kind, id.namespace.as_deref()));
+            future::ready(may_come && seen.insert(id.clone()))
+        });
+    used.try_filter_map(move |id| async move {
+        let Some(kind) = kind else { return Ok(None) };
+        let found = context.cluster.get_raw(kind, id.namespace.as_deref(), &id.name).await?;
+        let listed = found.and_then(Listed::of_object);
+        Ok(listed.filter(|it| !it.meta.has_label(EXCLUDE_LABEL, "true")).as_ref().and_then(read))
+    })
+    .filter(|claim: &Result<Claim, cluster::Error>| {
+        future::ready(claim.as_ref().err().is_none_or(cluster::Error::is_unreachable))
+    })
+    .boxed()
+}
+
+/// The objects of a list that the backup takes.
+fn items<'a>(
+    context: &'a Context,
+    ready: &'a Ready,
+    listing: &'a Listing,
+) -> BoxStream<'a, Result<Listed, cluster::Error>> {
+    let is_included = |listed: &Listed| {
+        ready.filters.includes_item(&listing.kind, &listed.meta)
+            && !listed.meta.has_label(EXCLUDE_LABEL, "true")
     };
-    page.items.iter().filter(included).filter_map(read).collect()
+    stream::iter(scopes(ready, listing))
+        .flat_map(|scope| context.cluster.list(&listing.kind, &scope))
+        .map_ok(|page| stream::iter(page.items.into_iter().map(Ok)))
+        .try_flatten()
+        .try_filter(move |listed| future::ready(is_included(listed)))
+        .boxed()
+}
+
+/// The claims that an object names, unless it goes away.
+fn used_by(listing: &Listing, listed: &Listed) -> Vec<ItemId> {
+    let object = serde_json::from_slice::<Map<String, Value>>(&listed.json).unwrap_or_default();
+    if listed.meta.deletion_timestamp.is_some() {
+        return Vec::new();
+    }
+    let needed = relations::relations(&identity(&listing.kind, &listed.meta), &object);
+    let claim = |relation| match relation {
+        Relation::Item(id) if id.resource == resource() => Some(id),
+        _ => None,
+    };
+    needed.into_iter().filter_map(claim).collect()
+}
+
+fn resource() -> GroupResource {
+    GroupResource::core("persistentvolumeclaims")
 }
 
 fn read(listed: &Listed) -> Option<Claim> {

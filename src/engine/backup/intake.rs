@@ -51,10 +51,14 @@ impl Intake<'_> {
     /// Takes an object that a list or a look-up found, unless it is not wanted or was taken before.
     pub(super) async fn take(&mut self, kind: &Kind, listed: &Listed) -> Result<(), Cause> {
         let meta = &listed.meta;
-        if meta.deletion_timestamp.is_some() || meta.has_label(EXCLUDE_LABEL, "true") {
+        if meta.has_label(EXCLUDE_LABEL, "true") {
             return Ok(());
         }
         let id = identity(kind, meta);
+        if meta.deletion_timestamp.is_some() {
+            self.pass_by(&id, listed);
+            return Ok(());
+        }
         if !self.taken.seen.insert(digest(&id)) {
             return Ok(());
         }
@@ -67,6 +71,22 @@ impl Intake<'_> {
         }
         self.journal.item(&id);
         Ok(())
+    }
+
+    /// Leaves out an object that is being deleted.
+    ///
+    /// A bound claim stays for as long as a pod uses it, and with it data that nobody would miss in
+    /// time: its volume is taken care of as one that cannot be had.
+    fn pass_by(&mut self, id: &ItemId, listed: &Listed) {
+        if id.resource != GroupResource::core("persistentvolumeclaims") {
+            return;
+        }
+        let Ok(object) = serde_json::from_slice(&listed.json) else { return };
+        let claim = Claim::read(&listed.meta, &object);
+        if claim.matters() && self.taken.seen.insert(digest(id)) {
+            // The receiver lives as long as the collection does.
+            drop(self.claims.unbounded_send(claim));
+        }
     }
 
     fn refuse(&self, id: &ItemId, error: &archive::Error) {

@@ -74,7 +74,7 @@ pub struct LeftOut {
 }
 
 /// What a kind must be able to do to be restorable.
-const NEEDED_VERBS: [&str; 4] = ["list", "create", "get", "delete"];
+pub(super) const NEEDED_VERBS: [&str; 4] = ["list", "create", "get", "delete"];
 
 /// Decides what to list.
 pub(super) fn plan(catalog: &Catalog, filters: &Filters, namespaces: Vec<String>) -> Plan {

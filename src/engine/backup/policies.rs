@@ -54,8 +54,31 @@ fn read(origin: Origin, object: &Map<String, Value>) -> Result<Policies, policy:
     Policies::read(origin, text)
 }
 
-/// How Velero's documents refer to policies: only to those of a `ConfigMap`.
+/// How Velero's documents refer to policies: only to those of a `ConfigMap`, and always in the
+/// namespace of Velero.
 pub(super) fn reference(policies: &Policies) -> Option<ResourcePolicy> {
-    let Origin::ConfigMap { name, .. } = policies.origin() else { return None };
-    Some(ResourcePolicy { api_group: None, kind: "configmap".to_owned(), name: name.clone() })
+    let Origin::ConfigMap { namespace, name } = policies.origin() else { return None };
+    (namespace == "velero").then(|| ResourcePolicy {
+        api_group: None,
+        kind: "configmap".to_owned(),
+        name: name.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_refers_only_to_policies_where_velero_would_look_for_them() {
+        let of = |namespace: &str| {
+            let (namespace, name) = (namespace.to_owned(), "volumes".to_owned());
+            let text =
+                "version: v1\nvolumePolicies:\n- {conditions: {nfs: {}}, action: {type: skip}}\n";
+            let policies = Policies::read(Origin::ConfigMap { namespace, name }, text).unwrap();
+            reference(&policies).map(|it| it.name)
+        };
+        assert_eq!(of("velero").as_deref(), Some("volumes"));
+        assert_eq!(of("team-a"), None);
+    }
 }

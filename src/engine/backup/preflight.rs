@@ -157,6 +157,7 @@ fn filters(spec: &BackupSpec, selectors: Selectors, catalog: &Catalog) -> Result
     })
 }
 
+/// Every namespace that is named must exist, and every pattern must match one.
 fn check_namespaces(
     spec: &BackupSpec,
     filter: &NamespaceFilter,
@@ -171,5 +172,9 @@ fn check_namespaces(
             return Err(Error::UnknownNamespace { name: name.to_owned(), similar });
         }
     }
-    Ok(())
+    let known = namespaces.iter().map(|namespace| namespace.name.as_str());
+    match filter.unmatched(&known) {
+        Some(pattern) => Err(Error::NoSuchNamespace { pattern: pattern.to_owned() }),
+        None => Ok(()),
+    }
 }

@@ -48,6 +48,16 @@ pub fn has_relations(resource: &GroupResource) -> bool {
     finder(resource).is_some()
 }
 
+/// Whether objects of this kind may name claims: those that run pods do.
+pub fn may_use_claims(resource: &GroupResource) -> bool {
+    let is_core = ["pods", "replicationcontrollers"].contains(&resource.resource.as_str());
+    has_relations(resource)
+        && match resource.group.as_str() {
+            "" => is_core,
+            group => ["apps", "batch"].contains(&group),
+        }
+}
+
 /// What this object needs, beyond its namespace and the definition of its kind.
 ///
 /// Without duplicates, in a fixed order. A claim comes before what its pod needs otherwise.

@@ -71,11 +71,6 @@ impl RestoreSpec {
             ..KindLists::default()
         }
     }
-
-    /// The namespace in the target of what lived in `namespace`.
-    pub fn target_namespace<'a>(&'a self, namespace: &'a str) -> &'a str {
-        self.namespace_mapping.get(namespace).map_or(namespace, String::as_str)
-    }
 }
 
 /// `bowline-restore.json`: written before the first change to the cluster.

@@ -148,11 +148,12 @@ impl<'a> Records<'a> {
         let results = BackupResults::of_restore(&report.warnings, &report.errors);
         let log = execution.journal.log().unwrap_or_default();
         let files = [
-            SideFile { key: keys.logs(), content: log.into() },
-            SideFile::json_gz(keys.results(), &results)?,
             SideFile::json_gz(keys.resource_list(), &resource_list(execution))?,
             SideFile::json_gz(keys.item_operations(), &Vec::<()>::new())?,
             SideFile::json_gz(keys.volume_info(), &volume_infos(execution, report))?,
+            // Last, as no later run of this restore can replace them.
+            SideFile::json_gz(keys.results(), &results)?,
+            SideFile { key: keys.logs(), content: log.into() },
         ];
         for file in files {
             write(store, &file).await?;
@@ -162,11 +163,16 @@ impl<'a> Records<'a> {
     }
 }
 
-/// Writes a file unless an earlier run of this restore did.
+/// Writes a file unless an earlier run of this restore did; what that one said stays.
 async fn write(store: &BackupStore, file: &SideFile) -> Result<(), store::Error> {
     match store.create(file).await {
-        Err(error) if !error.is_already_exists() => Err(error),
-        _ => Ok(()),
+        Err(error) if error.is_already_exists() => {
+            if store.bytes(&file.key).await? != file.content {
+                tracing::debug!("{} is there already, as an earlier run left it", file.key);
+            }
+            Ok(())
+        }
+        other => other,
     }
 }
 

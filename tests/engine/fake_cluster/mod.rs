@@ -106,7 +106,7 @@ impl FakeCluster {
         names
     }
 
-    /// Lets the lists of a resource be refused.
+    /// Lets the lists of a resource be refused, or an object that is named with its namespace.
     pub(crate) fn forbid(&self, resource: &str) {
         self.lock().forbidden.insert(resource.to_owned());
     }

@@ -114,6 +114,9 @@ impl Call {
         }
         match (self.method.as_str(), target.key()) {
             ("GET", None) => self.list(objects, target),
+            ("GET", Some(key)) if objects.forbidden.contains(&format!("{resource}/{key}")) => {
+                status(403, "Forbidden", &format!("{key} is forbidden"), "")
+            }
             ("GET", Some(key)) => match objects.get(&resource, &key) {
                 Some(object) => (200, object.clone()),
                 None => not_found(&resource, &key),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::commands::Outcome;
 use crate::cli::commands::labels::LabelColumnArgs;
-use crate::cli::commands::lookup::{failed, none_to_show, not_found, selector};
+use crate::cli::commands::lookup::{failed, none_to_show, not_found, selectors};
 use crate::cli::commands::selection::{Labels, SelectionArgs, place};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -132,7 +132,7 @@ fn row(entry: &BackupEntry, now: Timestamp) -> [String; 8] {
     let since = |time: Timestamp| age(time, now);
     match &entry.state {
         BackupState::Committed(backup) => {
-            let status = &backup.status;
+            let (spec, status) = (&backup.spec, &backup.status);
             [
                 entry.name.clone(),
                 phase,
@@ -141,7 +141,7 @@ fn row(entry: &BackupEntry, now: Timestamp) -> [String; 8] {
                 cell(status.progress.map(|progress| progress.items_backed_up)),
                 cell(status.start_timestamp.map(since)),
                 cell(status.expiration.map(|time| expiry(time, now))),
-                cell(backup.spec.label_selector.as_ref().map(selector)),
+                cell(selectors(spec.label_selector.as_ref(), &spec.or_label_selectors)),
             ]
         }
         BackupState::Incomplete(attempt) => {

@@ -5,13 +5,14 @@ use jiff::Timestamp;
 use super::found::{Found, select};
 use crate::cli::commands::Outcome;
 use crate::cli::commands::labels::LabelColumnArgs;
-use crate::cli::commands::lookup::{none_to_show, selector};
+use crate::cli::commands::lookup::{none_to_show, selectors};
 use crate::cli::commands::selection::SelectionArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
 use crate::cli::settings::Settings;
 use crate::cli::table::{Table, cell};
 use crate::cli::units::age;
+use crate::engine::model::restore::RestoreRecord;
 
 /// List restores
 ///
@@ -68,7 +69,9 @@ fn table(found: &[Found], now: Timestamp) -> Table<9> {
         let Found { record, result, .. } = restore;
         let [errors, warnings] = restore.problems().map(cell);
         let completed = result.as_ref().and_then(|result| result.completion_timestamp);
-        let label_selector = record.as_ref().and_then(|it| it.spec.label_selector.as_ref());
+        let selected = record.as_ref().and_then(|RestoreRecord { spec, .. }| {
+            selectors(spec.label_selector.as_ref(), &spec.or_label_selectors)
+        });
         table.push([
             restore.name.clone(),
             cell(record.as_ref().map(|record| &record.spec.backup_name)),
@@ -77,7 +80,7 @@ fn table(found: &[Found], now: Timestamp) -> Table<9> {
             warnings,
             cell(record.as_ref().map(|record| age(record.start_timestamp, now))),
             cell(completed.map(|time| age(time, now))),
-            cell(label_selector.map(selector)),
+            cell(selected),
             restore.keeper().to_owned(),
         ]);
     }
