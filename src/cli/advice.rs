@@ -355,12 +355,10 @@ fn of_store(error: &store::Error) -> Advice {
 fn of_cluster(error: &cluster::Error) -> Advice {
     use cluster::Error as E;
     let hint = match error {
-        E::NoSuchContext { context, available } => {
-            match closest(context, available.iter().map(String::as_str)) {
-                Some(similar) => did_you_mean(similar).into(),
-                None => "kubectl config get-contexts lists those that exist".into(),
-            }
-        }
+        E::NoSuchContext { context, available } => match closest(context, available) {
+            Some(similar) => did_you_mean(similar).into(),
+            None => "kubectl config get-contexts lists those that exist".into(),
+        },
         E::Kubeconfig { .. } => "check --kubeconfig or $KUBECONFIG".into(),
         E::Credentials { .. } | E::Unauthorized { .. } => {
             "your credentials were not accepted: does kubectl get namespaces work?".into()

@@ -69,7 +69,7 @@ pub async fn find(store: &BackupStore, name: &str) -> Result<Source, Error> {
     let failed = |source| Error::Store { name: name.to_owned(), source };
     let names = store.backup_names().await.map_err(failed)?;
     if !names.iter().any(|known| known == name) {
-        let similar = closest(name, names.iter().map(String::as_str)).map(ToOwned::to_owned);
+        let similar = closest(name, &names).map(ToOwned::to_owned);
         let location = store.url().to_owned();
         return Err(Error::NotFound { name: name.to_owned(), location, similar });
     }

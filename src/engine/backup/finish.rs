@@ -81,7 +81,7 @@ pub async fn finish(tools: &Tools, name: &str) -> Result<Finished, Error> {
 async fn not_found(tools: &Tools, name: &str) -> Error {
     match tools.store.backup_names().await {
         Ok(known) => {
-            let similar = closest(name, known.iter().map(String::as_str)).map(ToOwned::to_owned);
+            let similar = closest(name, &known).map(ToOwned::to_owned);
             let location = tools.store.url().to_owned();
             Error::NotFound { name: name.to_owned(), location, similar }
         }

@@ -72,7 +72,7 @@ async fn check_name(store: &BackupStore, name: &str) -> Result<(), Error> {
     if names.iter().any(|known| known == name) {
         return Ok(());
     }
-    let similar = closest(name, names.iter().map(String::as_str)).map(ToOwned::to_owned);
+    let similar = closest(name, &names).map(ToOwned::to_owned);
     let location = store.url().to_owned();
     Err(Error::NotFound { noun: "backup", name: name.to_owned(), location, similar })
 }

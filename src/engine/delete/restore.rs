@@ -26,7 +26,7 @@ pub async fn restore(
         known.extend(names);
     }
     if holders.is_empty() {
-        let similar = closest(name, known.iter().map(String::as_str)).map(ToOwned::to_owned);
+        let similar = closest(name, &known).map(ToOwned::to_owned);
         let location = store.url().to_owned();
         return Err(Error::NotFound { noun: "restore", name: name.to_owned(), location, similar });
     }

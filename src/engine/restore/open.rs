@@ -129,7 +129,7 @@ async fn find(context: &Context, name: &str) -> Result<Backup, Error> {
         }
         None => {
             let names = context.store.backup_names().await.map_err(Error::Location)?;
-            let similar = closest(name, names.iter().map(String::as_str)).map(ToOwned::to_owned);
+            let similar = closest(name, &names).map(ToOwned::to_owned);
             let location = context.store.url().to_owned();
             Err(Error::BackupNotFound { name: name.to_owned(), location, similar })
         }

@@ -55,7 +55,7 @@ async fn find(store: &BackupStore, name: &str) -> Result<BackupState, Error> {
     {
         return Ok(state);
     }
-    let similar = closest(name, names.iter().map(String::as_str)).map(ToOwned::to_owned);
+    let similar = closest(name, &names).map(ToOwned::to_owned);
     let location = store.url().to_owned();
     Err(Error::NotFound { name: name.to_owned(), location, similar })
 }

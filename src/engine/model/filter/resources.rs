@@ -135,7 +135,7 @@ fn unknown(word: &str, scope: Scope, catalog: &Catalog) -> Error {
     let names: Vec<String> = kinds.flat_map(names).collect();
     Error::UnknownKind {
         word: word.to_owned(),
-        suggestion: closest(&wanted, names.iter().map(String::as_str)).map(str::to_owned),
+        suggestion: closest(&wanted, &names).map(str::to_owned),
         unavailable: gone.map(|(_, reason)| reason.clone()),
     }
 }

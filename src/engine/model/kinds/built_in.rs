@@ -125,6 +125,11 @@ const CLUSTER_SCOPED: &[Group] = &[
     ),
 ];
 
+/// Whether the API server's own kinds lie in this group.
+pub(super) fn is_built_in_group(group: &str) -> bool {
+    NAMESPACED.iter().chain(CLUSTER_SCOPED).any(|(known, _)| *known == group)
+}
+
 /// Tells what a resource of the API server's own holds; none if it is not known.
 pub fn built_in(resource: &GroupResource) -> Option<BuiltIn> {
     let plural = resource.resource.as_str();

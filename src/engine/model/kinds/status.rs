@@ -1,5 +1,6 @@
 use bowline_api::GroupResource;
 
+use super::built_in::is_built_in_group;
 use super::lists;
 
 /// Kinds whose status says of the new cluster what was true of the old one, so that somebody acts on
@@ -17,29 +18,15 @@ const NEVER: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Groups of built-in kinds, whose controllers work the status out. Custom kinds lie in others.
-const BUILT_IN: &[&str] = &[
-    "",
-    "admissionregistration.k8s.io",
-    "apps",
-    "autoscaling",
-    "batch",
-    "certificates.k8s.io",
-    "flowcontrol.apiserver.k8s.io",
-    "networking.k8s.io",
-    "policy",
-    "resource.k8s.io",
-    "storage.k8s.io",
-];
-
 /// Tells why no object of this kind gets its recorded status back, if so.
 pub fn status_never_restored(resource: &GroupResource) -> Option<&'static str> {
     NEVER.iter().find(|(_, entries)| lists(entries, resource)).map(|(reason, _)| *reason)
 }
 
-/// Whether the cluster itself works the status of this kind out: it is restored only by name.
+/// Whether the cluster itself works the status of this kind out: it is restored only by name. That of
+/// custom kinds, which lie in other groups, may be told by a pattern, too.
 pub fn works_status_out(resource: &GroupResource) -> bool {
-    BUILT_IN.contains(&resource.group.as_str())
+    is_built_in_group(&resource.group)
 }
 
 #[cfg(test)]
