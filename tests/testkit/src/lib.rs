@@ -11,6 +11,7 @@
     reason = "test code: reads the environment and tells what it builds"
 )]
 
+pub mod backend;
 mod background;
 mod bowline;
 pub mod cache;
@@ -31,6 +32,7 @@ pub mod tools;
 mod velero;
 pub mod wait;
 
+pub use backend::Backend;
 pub use bowline::{Bowline, Running};
 pub use cloud::{Cloud, Ec2, Ec2Server, S3, S3Server};
 pub use control_plane::ControlPlane;
