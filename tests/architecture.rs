@@ -29,7 +29,7 @@ const TOP_LEVEL: [&str; 9] = [
 /// What is not named is an operation. In a layer none knows the others, but in the lowest, which
 /// is plain data.
 const LAYERS: [&[&str]; 6] = [
-    &["model", "event", "report", "journal", "clock"],
+    &["model", "event", "report", "journal", "clock", "stop"],
     &["archive", "cluster", "store"],
     &["context"],
     &[], // the operations: backup, restore, ...

@@ -62,6 +62,32 @@ pub struct GlobalArgs {
     pub no_progress: bool,
 }
 
+impl GlobalArgs {
+    /// The flags that lead to the same cluster and location again, as they are typed after a command.
+    pub fn whereabouts(&self) -> String {
+        let kubeconfig = self.kubeconfig.as_ref().map(|path| path.display().to_string());
+        let flags = [
+            ("--kubeconfig", &kubeconfig),
+            ("--kubecontext", &self.kubecontext),
+            ("--storage-location", &self.storage_location),
+        ];
+        let given = flags.into_iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?)));
+        given
+            .flat_map(|(flag, value)| [" ".into(), flag.into(), " ".into(), quoted(value)])
+            .collect()
+    }
+}
+
+/// A word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "_@%+=:,./-".contains(it);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// What to do, as it is typed: `backup get`, or `get backups`.
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "a text here would take the place of the command's own")]
@@ -132,5 +158,24 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         check(&mut command);
+    }
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        global: GlobalArgs,
+    }
+
+    #[test]
+    fn what_leads_to_the_same_place_again_is_quoted_where_a_shell_needs_it() {
+        let line = |words: &[&str]| {
+            let words = ["bowline"].iter().chain(words);
+            Line::parse_from(words).global.whereabouts()
+        };
+        assert_eq!(line(&[]), "");
+        assert_eq!(
+            line(&["--context", "west", "--location", "s3://b?region=x&endpoint=it's"]),
+            r" --kubecontext west --storage-location 's3://b?region=x&endpoint=it'\''s'"
+        );
     }
 }

@@ -203,7 +203,7 @@ impl<'a> Place<'a> {
             (id, false) if id.ends_with("_resources") && arg.get_value_delimiter().is_some() => {
                 Some(Names::Resources)
             }
-            ("name" | "names" | "location", true) if !is_new => {
+            ("name" | "names" | "other" | "location", true) if !is_new => {
                 let nouns = [
                     ("backup", Names::Backups),
                     ("restore", Names::Restores),
@@ -309,6 +309,8 @@ mod tests {
             ("bowline create restore ", None),
             ("bowline restore create --from-backup ", Some(Names::Backups)),
             ("bowline restores describe ", Some(Names::Restores)),
+            ("bowline restore resume ", Some(Names::Restores)),
+            ("bowline resume restore ", Some(Names::Restores)),
             ("bowline location delete ", Some(Names::Locations)),
             ("bowline location check ", Some(Names::Locations)),
             ("bowline version --location ", Some(Names::Locations)),

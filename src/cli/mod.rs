@@ -12,14 +12,18 @@ mod environment;
 pub mod error;
 pub mod exit;
 pub mod logging;
+pub mod long_table;
 pub mod output;
+pub mod page;
 mod plugins;
+mod problems;
 pub mod progress;
 #[cfg(test)]
 mod reference;
 mod run;
 mod screen;
 mod settings;
+pub mod streamed;
 pub mod style;
 pub mod table;
 mod tally;

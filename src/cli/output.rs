@@ -59,6 +59,28 @@ pub fn print_part(text: &str) -> io::Result<bool> {
     }
 }
 
+/// Prints data to stdout piece by piece, until nobody reads it any more.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    is_unread: bool,
+}
+
+impl Pieces {
+    /// As if nobody read any of it.
+    #[cfg(test)]
+    pub fn unread() -> Self {
+        Self { is_unread: true }
+    }
+
+    /// Prints the next piece.
+    pub fn print(&mut self, text: &str) -> io::Result<()> {
+        if !self.is_unread && !text.is_empty() {
+            self.is_unread = !print_part(text)?;
+        }
+        Ok(())
+    }
+}
+
 /// Prints what is not data, such as an error, to stderr.
 pub fn print_message(text: &str) -> io::Result<()> {
     io::stderr().lock().write_all(text.as_bytes())
@@ -82,7 +104,7 @@ pub fn write<'a, T: Serialize, D: fmt::Display>(
 }
 
 /// Long strings stay on their line, as `kubectl` has them.
-fn yaml(data: &impl Serialize) -> io::Result<String> {
+pub(super) fn yaml(data: &impl Serialize) -> io::Result<String> {
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
     serde_saphyr::to_string_with_options(data, options).map_err(io::Error::other)
 }

@@ -193,6 +193,7 @@ impl Observer for Progress {
             Event::Item(_) => self.tally.add_item(),
             Event::Bytes(bytes) => self.tally.add_bytes(*bytes),
             Event::Volume { claim, state } => self.say(&format!("volume {claim}: {state}")),
+            Event::Awaiting(what) => self.tally.await_now(what),
             Event::Note(text) => tracing::info!("{text}"),
             Event::Warning(problem) if self.mode != Mode::Quiet => {
                 self.tell(Tone::Warning, "warning:", problem);

@@ -1,11 +1,14 @@
 //! From the words that were typed to the exit code.
 
 use std::ffi::OsString;
+use std::future::pending;
 use std::io::IsTerminal as _;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::{Cli, Command};
 use super::commands::{self, Outcome};
@@ -47,17 +50,43 @@ fn start(settings: &Settings, command: Command) -> Outcome {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let tidy_up = command.tidy_up();
-    let exit = runtime.block_on(async {
-        tokio::select! {
-            // First, so that no signal comes before it is waited for.
-            biased;
-            () = interrupted() => Err(interruption(settings)),
-            outcome = carry_out(settings, command) => outcome,
-        }
-    });
+    let exit = runtime.block_on(unless_interrupted(settings, carry_out(settings, command)));
     // Copies that were given up clear away what they had made; a name look-up must not keep us.
     runtime.shutdown_timeout(tidy_up);
     exit
+}
+
+/// Carries a command out until it is done, or a signal ends it.
+///
+/// The first signal lets what can stop cleanly do so, and has pods released that are held still for
+/// their snapshots; the second does not wait.
+async fn unless_interrupted(settings: &Settings, work: impl Future<Output = Outcome>) -> Outcome {
+    let mut signals = Signals::new();
+    let mut work = pin!(work);
+    tokio::select! {
+        // First, so that no signal comes before it is waited for.
+        biased;
+        () = signals.next() => {}
+        outcome = &mut work => return outcome,
+    }
+    let stops = settings.stop.ask();
+    if stops {
+        settings.note("stopping: what is on its way is awaited; a second Ctrl-C ends it at once");
+    } else if settings.holds.any() {
+        settings.note("interrupted: the post hooks of pods whose pre hooks were run come first");
+    }
+    let released = async {
+        settings.holds.close().await;
+        if stops {
+            pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = signals.insisting() => Err(left_frozen(settings, interruption(settings))),
+        () = released => Err(interruption(settings)),
+        outcome = work => outcome,
+    }
 }
 
 async fn carry_out(settings: &Settings, command: Command) -> Outcome {
@@ -71,16 +100,74 @@ async fn carry_out(settings: &Settings, command: Command) -> Outcome {
     }
 }
 
-/// Waits for Ctrl-C, or for the signal that ends a service.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => if result.is_err() { std::future::pending().await },
-        _ = terminate.recv() => {}
+/// Ctrl-C, the signal that ends a service, and the end of a terminal. None is missed between two
+/// waits.
+struct Signals {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+    hangup: Option<Signal>,
+}
+
+impl Signals {
+    fn new() -> Self {
+        Self {
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            terminate: signal(SignalKind::terminate()).ok(),
+            hangup: heeds_hangup().then(|| signal(SignalKind::hangup()).ok()).flatten(),
+        }
     }
+
+    /// Waits for one of them.
+    async fn next(&mut self) {
+        let Self { interrupt, terminate, hangup } = self;
+        tokio::select! {
+            () = received(interrupt) => {}
+            () = received(terminate) => {}
+            () = received(hangup) => {}
+        }
+    }
+
+    /// Waits for one that somebody sent: of the end of a terminal a process is told twice, by its
+    /// shell, too.
+    async fn insisting(&mut self) {
+        let Self { interrupt, terminate, .. } = self;
+        tokio::select! {
+            () = received(interrupt) => {}
+            () = received(terminate) => {}
+        }
+    }
+}
+
+/// Whether the end of the terminal is to be told: not to what was begun under `nohup`.
+///
+/// Where that cannot be found out, the signal does what it does to any program.
+fn heeds_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignored_signals(&status).is_some_and(|mask| mask & 1 == 0)
+}
+
+fn ignored_signals(status: &str) -> Option<u64> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
+}
+
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => pending().await,
+    }
+}
+
+/// Names the pods that nobody releases any more.
+fn left_frozen(settings: &Settings, error: CliError) -> CliError {
+    let pods: Vec<String> = settings.holds.frozen().iter().map(ToString::to_string).collect();
+    if pods.is_empty() {
+        return error;
+    }
+    let message = format!("interrupted before the post hooks of {} were run", pods.join(", "));
+    let hint = error.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+    let hint = format!("run these by hand (kubectl exec): what their pre hooks began lasts{hint}");
+    CliError::new(Exit::Interrupted, message).with_hint(hint)
 }
 
 fn interruption(settings: &Settings) -> CliError {
@@ -109,5 +196,18 @@ impl Command {
             Self::Version(args) => args.output.output,
             Self::Completion(_) | Self::Complete(_) => OutputFormat::Table,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hangup_that_is_ignored_is_the_first_bit_of_the_mask() {
+        let status = |mask: &str| format!("SigBlk:\t0000000000000001\nSigIgn:\t{mask}\n");
+        assert_eq!(ignored_signals(&status("0000000000000001")), Some(1));
+        assert_eq!(ignored_signals(&status("0000000000001006")), Some(0x1006));
+        assert_eq!(ignored_signals("Name:\tx\n"), None);
     }
 }

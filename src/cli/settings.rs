@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::args::GlobalArgs;
@@ -19,10 +19,11 @@ use super::{Screen, candidates, plugins};
 use crate::engine::backup::Tools;
 use crate::engine::clock::Clock;
 use crate::engine::cluster::{Cluster, Options};
-use crate::engine::context::{Context, Limits, Snapshotters};
+use crate::engine::context::{Context, Holds, Limits, Snapshotters};
 use crate::engine::event::{Observer, Stage};
 use crate::engine::model::location::Location;
 use crate::engine::run::Engine;
+use crate::engine::stop::Stop;
 use crate::engine::store::BackupStore;
 
 /// What a command works with.
@@ -33,8 +34,12 @@ pub(super) struct Settings {
     pub screen: Screen,
     pub style: Style,
     pub clock: Clock,
-    interruption_hint: OnceLock<String>,
-    later_hint: OnceLock<(Reached, Stage, String)>,
+    /// Asks what runs to stop.
+    pub stop: Stop,
+    /// What an interruption waits for.
+    pub holds: Holds,
+    interruption_hint: Mutex<Option<String>>,
+    later_hint: Mutex<Option<(Reached, Stage, String)>>,
 }
 
 /// The location that a command works with.
@@ -64,6 +69,10 @@ impl fmt::Display for Origin {
     }
 }
 
+fn held<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn open(Chosen { location, origin }: &Chosen) -> Result<BackupStore, CliError> {
     plugins::store(location).map_err(|error| {
         CliError::of(&error).within(format!("the storage location is not valid ({origin})"))
@@ -77,9 +86,20 @@ impl Settings {
         screen: Screen,
         style: Style,
     ) -> Self {
-        let (interruption_hint, later_hint) = (OnceLock::new(), OnceLock::new());
+        let (interruption_hint, later_hint) = (Mutex::default(), Mutex::default());
         let clock = Clock::System;
-        Self { global, environment, screen, style, clock, interruption_hint, later_hint }
+        let (stop, holds) = (Stop::default(), Holds::default());
+        Self {
+            global,
+            environment,
+            screen,
+            style,
+            clock,
+            stop,
+            holds,
+            interruption_hint,
+            later_hint,
+        }
     }
 
     /// The same, but with what a line that is still being typed says.
@@ -121,19 +141,24 @@ impl Settings {
 
     /// From here on an interruption may leave something behind; the hint says how to go on.
     pub(super) fn if_interrupted(&self, hint: String) {
-        self.interruption_hint.get_or_init(|| hint);
+        *held(&self.interruption_hint) = Some(hint);
     }
 
     /// From that stage on an interruption leaves something else behind, and another hint holds.
     pub(super) fn if_interrupted_from(&self, stage: Stage, reached: Reached, hint: String) {
-        self.later_hint.get_or_init(|| (reached, stage, hint));
+        *held(&self.later_hint) = Some((reached, stage, hint));
     }
 
     /// How to go on after an interruption; none while it leaves nothing behind.
-    pub(super) fn interruption_hint(&self) -> Option<&str> {
-        let later = self.later_hint.get().filter(|(reached, stage, _)| reached.has_come_to(*stage));
-        let hint = later.map(|(_, _, hint)| hint).or_else(|| self.interruption_hint.get());
-        hint.map(String::as_str)
+    pub(super) fn interruption_hint(&self) -> Option<String> {
+        let later = held(&self.later_hint).clone();
+        let later = later.filter(|(reached, stage, _)| reached.has_come_to(*stage));
+        later.map(|(_, _, hint)| hint).or_else(|| held(&self.interruption_hint).clone())
+    }
+
+    /// The flags that lead to the same cluster and location again.
+    pub(super) fn whereabouts(&self) -> String {
+        self.global.whereabouts()
     }
 
     /// The location that was asked for, by URL or by name, or the embedded default.
@@ -230,13 +255,15 @@ impl Settings {
         let (store, snapshotters) = self.store_and_snapshotters(options)?;
         let observer: Arc<dyn Observer> = Arc::<Progress>::clone(progress);
         Ok(Engine::new(Context {
-            cluster: self.cluster().await?,
+            cluster: self.cluster().await?.heeding(&self.stop),
             store,
             local_records: self.local_records(),
             snapshotters,
             observer,
             clock: self.clock,
+            holds: self.holds.clone(),
             limits: Limits::default(),
+            stop: self.stop.clone(),
         }))
     }
 
@@ -275,9 +302,9 @@ mod tests {
         let reached = progress.reached();
         settings.if_interrupted_from(Stage::Snapshots, reached, "finish it".to_owned());
         progress.observe(&Event::Stage(Stage::Collecting));
-        assert_eq!(settings.interruption_hint(), Some("begin anew"));
+        assert_eq!(settings.interruption_hint(), Some("begin anew".to_owned()));
         progress.observe(&Event::Stage(Stage::Committing));
         drop(progress);
-        assert_eq!(settings.interruption_hint(), Some("finish it"));
+        assert_eq!(settings.interruption_hint(), Some("finish it".to_owned()));
     }
 }

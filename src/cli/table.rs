@@ -5,9 +5,9 @@ use std::fmt;
 use super::style::printable;
 
 /// What stands for a value that is absent.
-const NONE: &str = "<none>";
+pub(super) const NONE: &str = "<none>";
 /// The columns' distance.
-const PADDING: usize = 3;
+pub(super) const PADDING: usize = 3;
 
 /// Rows of `N` columns, and of those that were added, below a header in capitals.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl<const N: usize> Table<N> {
     }
 }
 
-fn shown(cell: &str) -> String {
+pub(super) fn shown(cell: &str) -> String {
     if cell.is_empty() { NONE.to_owned() } else { printable(cell).into_owned() }
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::style::printable;
 use super::units;
 use crate::engine::event::Stage;
 
@@ -14,6 +15,8 @@ pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 pub(super) struct Tally {
     clock: Clock,
     stage: Mutex<Option<(Stage, Instant)>>,
+    /// What is awaited, in words.
+    awaiting: Mutex<String>,
     items: AtomicU64,
     expected: AtomicU64,
     bytes: AtomicU64,
@@ -22,7 +25,8 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn new(clock: Clock) -> Self {
         let zero = AtomicU64::default;
-        Self { clock, stage: Mutex::default(), items: zero(), expected: zero(), bytes: zero() }
+        let (stage, awaiting) = (Mutex::default(), Mutex::default());
+        Self { clock, stage, awaiting, items: zero(), expected: zero(), bytes: zero() }
     }
 
     pub(super) fn now(&self) -> Instant {
@@ -33,9 +37,15 @@ impl Tally {
     pub(super) fn begin(&self, stage: Option<Stage>) {
         let stage = stage.map(|stage| (stage, self.now()));
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+        self.await_now("");
         for counter in [&self.items, &self.expected, &self.bytes] {
             counter.store(0, Relaxed);
         }
+    }
+
+    /// Something else is awaited than before.
+    pub(super) fn await_now(&self, what: &str) {
+        what.clone_into(&mut self.awaiting.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     pub(super) fn expect(&self, items: u64) {
@@ -73,7 +83,10 @@ impl Tally {
         };
         let bytes = Some(self.bytes.load(Relaxed)).filter(|&bytes| bytes > 0).map(units::bytes);
         let time = Some(units::span(elapsed.as_secs()));
-        let parts: Vec<_> = [items, bytes, time].into_iter().flatten().collect();
+        let awaiting = self.awaiting.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let awaiting =
+            Some(printable(&awaiting).into_owned()).filter(|awaiting| !awaiting.is_empty());
+        let parts: Vec<_> = [items, bytes, time, awaiting].into_iter().flatten().collect();
         format!("{}: {}", stage.title(), parts.join(", "))
     }
 

@@ -7,6 +7,7 @@ use crate::engine::backup::PolicySource;
 use crate::engine::model::duration::GoDuration;
 use crate::engine::model::filter::Order;
 use crate::engine::model::names;
+use crate::engine::model::restore::ResourceModifier;
 use crate::engine::model::selector::{Operator, Requirement, Selector, Selectors};
 
 type Boxed = Box<dyn Error + Send + Sync>;
@@ -42,12 +43,24 @@ pub(super) fn annotation(text: &str) -> Result<(String, String), Boxed> {
     Ok((key, value))
 }
 
-/// Reads where policies are: `namespace/name`, or a name in Velero's namespace.
+/// Reads where policies are.
 pub(super) fn policy_config_map(text: &str) -> Result<PolicySource, Boxed> {
+    let (namespace, name) = config_map(text)?;
+    Ok(PolicySource::ConfigMap { namespace, name })
+}
+
+/// Reads where resource modifiers are.
+pub(super) fn modifier_config_map(text: &str) -> Result<ResourceModifier, Boxed> {
+    let (namespace, name) = config_map(text)?;
+    Ok(ResourceModifier { kind: "configmap".to_owned(), namespace, name })
+}
+
+/// Reads which `ConfigMap` is meant: `namespace/name`, or a name in Velero's namespace.
+fn config_map(text: &str) -> Result<(String, String), Boxed> {
     let (namespace, name) = text.split_once('/').unwrap_or(("velero", text));
     names::check_label(namespace)?;
     names::check_subdomain(name)?;
-    Ok(PolicySource::ConfigMap { namespace: namespace.to_owned(), name: name.to_owned() })
+    Ok((namespace.to_owned(), name.to_owned()))
 }
 
 /// Reads a mapping, `from:to`.
@@ -68,6 +81,31 @@ pub(super) fn zone_mapping(text: &str) -> Result<(String, String), Boxed> {
     } else {
         Ok((old, new))
     }
+}
+
+/// Reads a mapping of storage classes, `old:new`.
+pub(super) fn class_mapping(text: &str) -> Result<(String, String), Boxed> {
+    let (old, new) = pair(text, ":", "OLD:NEW")?;
+    names::check_subdomain(&new)?;
+    Ok((old, new))
+}
+
+/// Reads a mapping of images, `old=new`.
+pub(super) fn image_mapping(text: &str) -> Result<(String, String), Boxed> {
+    let (old, new) = pair(text, "=", "OLD=NEW")?;
+    if new.is_empty() {
+        Err(format!("\"{text}\" names no new image").into())
+    } else {
+        Ok((old, new))
+    }
+}
+
+/// Reads a workload, `namespace/name`.
+pub(super) fn workload(text: &str) -> Result<String, Boxed> {
+    let (namespace, name) = pair(text, "/", "NAMESPACE/NAME")?;
+    names::check_label(&namespace)?;
+    names::check_subdomain(&name)?;
+    Ok(text.to_owned())
 }
 
 /// Reads the number of an account of AWS.

@@ -36,12 +36,6 @@ const FLAGS: &[Flag] = &[
     },
     Flag { names: &["--default-volumes-to-fs-backup"], accepted: &["false"], hint: NO_DATA },
     Flag { names: &["--write-sparse-files"], accepted: &["false"], hint: NO_DATA },
-    Flag {
-        names: &["--existing-resource-policy"],
-        accepted: &["none"],
-        hint: "what exists is left as it is, and the plan (--dry-run) tells what differs; to bring \
-               the backup's version back, delete the object first",
-    },
     Flag { names: &["--data-mover"], accepted: &[], hint: NO_DATA },
     Flag { names: &["--parallel-files-upload"], accepted: &[], hint: NO_DATA },
     Flag { names: &["--parallel-files-download"], accepted: &[], hint: NO_DATA },
@@ -66,11 +60,6 @@ const FLAGS: &[Flag] = &[
         names: &["--allow-partially-failed"],
         accepted: &[],
         hint: "a PartiallyFailed backup that is named (--from-backup) is restored; leave it out",
-    },
-    Flag {
-        names: &["--resource-modifier-configmap"],
-        accepted: &[],
-        hint: "objects cannot be changed on their way; change them once they are restored",
     },
     Flag { names: &["--schedule", "--paused"], accepted: &[], hint: SCHEDULED },
     Flag {

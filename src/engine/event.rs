@@ -22,6 +22,8 @@ pub enum Event<'a> {
         /// What happened: `snapshot started`, `snapshot 42 %`, `volume available`.
         state: &'a str,
     },
+    /// What is awaited now, in words; empty where nothing is.
+    Awaiting(&'a str),
     /// Something that a reader of the log may want to know.
     Note(&'a str),
     /// Something is odd, but nothing is lost.

@@ -120,11 +120,33 @@ impl Journal {
         self.observer.observe(&Event::Volume { claim, state });
     }
 
+    /// So much is awaited now.
+    pub fn awaiting(&self, what: &str) {
+        self.observer.observe(&Event::Awaiting(what));
+    }
+
     /// Something worth a line in the log.
     #[track_caller]
     pub fn note(&self, text: &str) {
         self.line("info", text, Fields::new());
         self.observer.observe(&Event::Note(text));
+    }
+
+    /// Something about an object that is worth a line in the log.
+    #[track_caller]
+    pub fn about(&self, id: &ItemId, text: &str) {
+        self.log_about(id, text);
+        self.observer.observe(&Event::Note(text));
+    }
+
+    /// The same, for the log alone: it may be long.
+    #[track_caller]
+    pub fn log_about(&self, id: &ItemId, text: &str) {
+        let resource = id.resource.to_string();
+        let namespace = id.namespace.as_deref().unwrap_or_default();
+        let fields =
+            [("resource", resource.as_str()), ("namespace", namespace), ("name", &id.name)];
+        self.line("info", text, fields.into());
     }
 
     /// Something is odd, but nothing is lost.
@@ -143,6 +165,12 @@ impl Journal {
         self.line("error", &problem.failure(), fields);
         self.observer.observe(&Event::Error(&problem));
         self.kept().errors.push(problem);
+    }
+
+    /// Why the operation ends here, for its log; who started it is told by the error itself.
+    #[track_caller]
+    pub fn last_word(&self, cause: &str) {
+        self.line("error", "broke off", Fields::from([("error", cause)]));
     }
 
     /// The warnings and errors so far.

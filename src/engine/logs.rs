@@ -57,8 +57,8 @@ type Lines = HashMap<String, usize>;
 /// Where a part of a log lies.
 struct Place<'a> {
     store: &'a BackupStore,
-    /// The key of the whole log.
-    whole: String,
+    /// The keys of the whole logs, in the order of the runs that wrote them.
+    whole: Vec<String>,
     /// What is running: the prefix of its pieces; none if nothing is.
     pieces: Option<String>,
 }
@@ -115,11 +115,21 @@ impl<'a> Reader<'a> {
 
     async fn whole(&mut self, places: &[Place<'_>]) -> Result<Option<String>, Error> {
         for place in places {
-            if let Some(text) = place.store.text(&place.whole).await? {
-                return Ok(Some(beyond(&mut self.read, &mut Lines::new(), &text)));
+            if let Some(text) = self.whole_in(place).await? {
+                return Ok(Some(text));
             }
         }
         Ok(None)
+    }
+
+    async fn whole_in(&mut self, place: &Place<'_>) -> Result<Option<String>, Error> {
+        let (mut found, mut lines) = (None, Lines::new());
+        for key in &place.whole {
+            let Some(text) = place.store.text(key).await? else { continue };
+            let new = beyond(&mut self.read, &mut lines, &text);
+            found.get_or_insert_with(String::new).push_str(&new);
+        }
+        Ok(found)
     }
 
     async fn pieces(&mut self, store: &BackupStore, prefix: &str) -> Result<String, Error> {
@@ -166,14 +176,16 @@ async fn of_backup<'a>(store: &'a BackupStore, name: &str) -> Result<Place<'a>, 
     let attempt: Option<Attempt> =
         if is_over { None } else { store.readable(&keys.attempt()).await? };
     let pieces = attempt.map(|attempt| keys.running_log(&attempt.uid));
-    Ok(Place { store, whole: keys.logs(), pieces })
+    Ok(Place { store, whole: vec![keys.logs()], pieces })
 }
 
 async fn of_restore<'a>(store: &'a BackupStore, name: &str) -> Result<Place<'a>, Error> {
     let keys = RestoreKeys(name);
-    let entry = store.restore(name).await?.filter(|entry| entry.result.is_none());
-    let pieces = entry.map(|entry| keys.running_log(&entry.record.uid));
-    Ok(Place { store, whole: keys.logs(), pieces })
+    let Some(entry) = store.restore(name).await? else {
+        return Ok(Place { store, whole: vec![keys.logs()], pieces: None });
+    };
+    let pieces = entry.is_unfinished().then(|| keys.running_log(&entry.record.uid));
+    Ok(Place { store, whole: entry.logs, pieces })
 }
 
 /// The lines of a source that were not read from it, nor from another one, so many times.

@@ -15,5 +15,6 @@ pub mod model;
 pub mod report;
 pub mod restore;
 pub mod run;
+pub mod stop;
 pub mod store;
 pub mod verify;

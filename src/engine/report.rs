@@ -1,8 +1,12 @@
 //! What was done: outcomes, warnings and errors, the phase.
 
+use std::collections::BTreeMap;
+
 use bowline_api::ItemId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use super::model::hooks::HookCounts;
 
 /// How far a backup or a restore came, in Velero's words; those of older versions are read, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +172,9 @@ pub struct BackupReport {
     pub items: u64,
     /// One entry per claim in scope.
     pub volumes: Vec<SnapshotReport>,
+    /// How many commands were run in pods.
+    #[serde(default, skip_serializing_if = "HookCounts::is_empty")]
+    pub hooks: HookCounts,
     /// What was odd.
     pub warnings: Vec<Problem>,
     /// What is missing.
@@ -211,14 +218,26 @@ pub struct RestoreReport {
     pub name: String,
     /// Its identity.
     pub uid: String,
+    /// Which run of it this was: 1, and one more each time it was resumed.
+    #[serde(default = "first")]
+    pub run: u32,
     /// The backup it restored.
     pub backup: String,
     /// How it ended.
     pub phase: Phase,
     /// How many objects had which outcome.
     pub items: ItemCounts,
+    /// The same by kind, `deployments.apps`.
+    #[serde(default)]
+    pub kinds: BTreeMap<String, ItemCounts>,
     /// One entry per claim in scope.
     pub volumes: Vec<VolumeReport>,
+    /// What was made and has not come up yet.
+    #[serde(default)]
+    pub awaited: Vec<Awaited>,
+    /// How many commands were run in pods.
+    #[serde(default, skip_serializing_if = "HookCounts::is_empty")]
+    pub hooks: HookCounts,
     /// What was odd.
     pub warnings: Vec<Problem>,
     /// What was not restored, or did not come up.
@@ -229,6 +248,51 @@ pub struct RestoreReport {
     pub completion_timestamp: Option<Timestamp>,
 }
 
+/// Something that was made and has not come up yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Awaited {
+    /// The group and resource: `deployments.apps`.
+    pub resource: String,
+    /// Its namespace in the target; null if it is in none.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// What it lacks.
+    pub reason: String,
+}
+
+/// What is done to something that is awaited, as errors name it.
+const AWAITING: [&str; 3] = ["await", "bind", "install"];
+
+impl Awaited {
+    /// What errors say of things that did not come up, once each.
+    pub fn of_errors(errors: &[Problem]) -> Vec<Self> {
+        let mut awaited: Vec<Self> = Vec::new();
+        for problem in errors {
+            let Problem { resource, namespace, name, operation, message, .. } = problem;
+            let (Some(resource), Some(name)) = (resource, name) else { continue };
+            let is_same =
+                |it: &Self| (&it.resource, &it.namespace, &it.name) == (resource, namespace, name);
+            let operation = operation.as_deref().unwrap_or_default();
+            if AWAITING.contains(&operation) && !awaited.iter().any(is_same) {
+                awaited.push(Self {
+                    resource: resource.clone(),
+                    namespace: namespace.clone(),
+                    name: name.clone(),
+                    reason: message.clone(),
+                });
+            }
+        }
+        awaited
+    }
+}
+
+/// A report from before runs were counted is that of the first.
+fn first() -> u32 {
+    1
+}
+
 /// How many objects of a restore had which outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -237,7 +301,8 @@ pub struct ItemCounts {
     pub planned: u64,
     /// Made.
     pub created: u64,
-    /// Changed to what the backup holds.
+    /// Changed to what the backup holds, be it in place or by being deleted and made anew: `updated` is
+    /// also what the list of resources calls both.
     pub updated: u64,
     /// There already, and the same.
     pub unchanged: u64,
@@ -283,6 +348,23 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_did_not_come_up_is_awaited_once_with_its_first_reason() {
+        let claim = "persistentvolumeclaims/shop/data".parse().unwrap();
+        let workload = "deployments.apps/shop/web".parse().unwrap();
+        let errors = [
+            Problem::of_item(&claim, "bind", "not Bound"),
+            Problem::of_item(&workload, "create", "denied"),
+            Problem::of_item(&workload, "await", "0 of 1 pods are ready"),
+            Problem::of_item(&workload, "await", "again"),
+            Problem::of_run("await", "odd"),
+        ];
+        let awaited = Awaited::of_errors(&errors);
+        let told = awaited.iter().map(|it| (it.name.as_str(), it.reason.as_str()));
+        let expected = [("data", "not Bound"), ("web", "0 of 1 pods are ready")];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
 
     #[test]
     fn a_problem_names_what_it_is_about_whatever_the_parts_are_called() {

@@ -40,7 +40,30 @@ impl Engine {
         &self,
         request: &restore::Request,
     ) -> Result<restore::PlanDocument, restore::Error> {
-        restore::dry_run(&self.context, request).await
+        let mut plan = restore::PlanDocument::default();
+        let footer = self.show_restore(request, restore::DryRun::Client, &mut plan).await?;
+        plan.end(footer);
+        Ok(plan)
+    }
+
+    /// Decides what a restore would do and shows it, object by object; changes nothing.
+    pub async fn show_restore(
+        &self,
+        request: &restore::Request,
+        how: restore::DryRun,
+        reader: &mut dyn restore::PlanReader,
+    ) -> Result<restore::PlanFooter, restore::Error> {
+        Box::pin(restore::dry_run(&self.context, request, how, reader)).await
+    }
+
+    /// Tells what the cluster has more, less or otherwise than a backup; changes nothing.
+    pub async fn compare_backup(
+        &self,
+        name: &str,
+        filter: &restore::diff::Filter,
+        reader: &mut dyn restore::diff::DiffReader,
+    ) -> Result<restore::diff::DiffFooter, restore::Error> {
+        restore::diff::cluster(&self.context, name, filter, reader).await
     }
 
     /// Restores a backup.
@@ -48,7 +71,7 @@ impl Engine {
         &self,
         request: &restore::Request,
     ) -> Result<RestoreReport, restore::Error> {
-        restore::create(&self.context, request).await
+        Box::pin(restore::create(&self.context, request)).await
     }
 
     /// Sees whether a backup can be restored; writes nothing.

@@ -449,6 +449,7 @@ async fn of_a_restore_that_velero_made_its_results_are_told() {
           ]
         }
       },
+      "runs": 0,
       "local": false
     }
     "#);

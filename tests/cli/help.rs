@@ -114,6 +114,7 @@ async fn groups_list_their_commands() {
       describe  Show all that is known of backups
       logs      Print the log of a backup, also while it runs
       verify    See whether backups can be restored
+      diff      Show what changed between a backup and another one, or the cluster
       download  Download the archive of a backup
       delete    Delete backups, and the snapshots of their volumes
       help      Print this message or the help of the given subcommand(s)
@@ -135,6 +136,7 @@ async fn groups_list_their_commands() {
 
     Commands:
       create    Bring a backup back
+      resume    Go on with a restore that was interrupted, or in which something failed
       get       List restores [alias: list]
       describe  Show all that is known of restores
       logs      Print the log of a restore, also while it runs
@@ -181,6 +183,10 @@ async fn backup_commands_explain_themselves() {
           --resource-policies-file <FILE>
               The same policies in a file
 
+          --hooks <FILE>
+              Commands that are run in pods before and after the snapshots of their volumes: a file with
+              what Velero has below `spec.hooks`. What a pod's annotations say stands above it
+
           --volume-snapshot-locations <NAME>
               The name of the volume snapshot location that a Velero which restores this backup knows;
               the first of several counts (default: default)
@@ -194,6 +200,16 @@ async fn backup_commands_explain_themselves() {
           --ttl <DURATION>
               How long it is kept, such as 720h; a Velero on the same bucket deletes it then (default:
               for ever)
+
+          --api-versions <VERSIONS>
+              In which versions objects are stored: as the cluster prefers them, or in all that it
+              serves, so that a target which no longer serves the preferred one can take another
+
+              Possible values:
+              - preferred: As the cluster prefers them
+              - all:       In all that it serves
+
+              [default: preferred]
 
           --replace-incomplete
               Clear an unfinished backup of this name first

@@ -10,8 +10,8 @@ async fn restore_commands_explain_themselves() {
     Bring a backup back
 
     Makes the objects of a backup, new volumes from its snapshots, and waits until all of it is up. What
-    is there already is left as it is. An interrupted restore goes on when the same command is run again
-    under the same name.
+    is there already is left as it is. An interrupted restore goes on with restore resume, or when the
+    same command is run again under the same name.
 
     Usage: bowline restore create [OPTIONS] --from-backup <BACKUP> [NAME]
 
@@ -44,12 +44,6 @@ async fn restore_commands_explain_themselves() {
           --allow-empty-volumes
               Restore a claim without a usable snapshot as an EMPTY one, instead of refusing it
 
-          --preserve-nodeports[=<BOOL>]
-              Keep the node ports of services, those that the old cluster chose, too (default: only
-              those that somebody chose)
-
-              [possible values: true, false]
-
           --cluster-name <NAME>
               The name that AWS knows the cluster by, for the tags that let its EBS driver manage the
               volumes
@@ -67,8 +61,20 @@ async fn restore_commands_explain_themselves() {
 
               [default: 10m]
 
-          --dry-run
-              Show the plan; change nothing
+          --terminating-resource-timeout <DURATION>
+              How long namespaces and objects of the cluster that are being deleted may take until they
+              are gone, all of them together
+
+              [default: 10m]
+
+          --dry-run[=<HOW>]
+              Show the plan; change nothing. `server` also has the API server check everything that
+              would be made, admission included; with it, what is refused ends in exit code 3, as the
+              restore would
+
+              Possible values:
+              - client: What exists is looked at, and nothing is sent
+              - server: What would be made is sent, to be checked and not kept
 
       -o, --output <FORMAT>
               Print data in this form
@@ -116,11 +122,61 @@ async fn restore_commands_explain_themselves() {
           --status-exclude-resources <RESOURCES>
               Of those, resources whose status does not; without effect alone
 
+    Objects:
+          --existing-resource-policy <POLICY>
+              What becomes of an object that exists and differs: left as it is, changed to what the
+              backup holds, or deleted and made anew where that is safe for its kind
+
+              Possible values:
+              - none:     It is left as it is
+              - update:   It is changed to what the backup holds
+              - recreate: It is deleted and made anew, where that is safe for its kind
+
+              [default: none]
+
+          --preserve-nodeports[=<BOOL>]
+              Keep the node ports of services, those that the old cluster chose, too (default: only
+              those that somebody chose)
+
+              [possible values: true, false]
+
+          --resource-modifier-configmap <[NAMESPACE/]NAME>
+              Velero's resource modifiers, which change objects on their way: the `ConfigMap` that holds
+              them (a bare NAME: in namespace velero)
+
+          --resource-modifiers-file <FILE>
+              The same modifiers in a file
+
+          --storage-class-mappings <OLD:NEW>
+              Storage classes of claims, volumes and claim templates that are replaced
+
+          --image-mappings <OLD=NEW>
+              Beginnings of images' names that are replaced
+
+          --include-outward
+              Bring what acts outward, too, where the original lives beside its clone: Ingress and
+              routes, jobs and cron jobs, custom resources, names for DNS, load balancers
+
+          --take-over-claims
+              Replace claims that something made first, with a volume that nothing mounts
+
+          --restore-finished-jobs
+              Bring jobs back that had finished, as finished
+
+          --quiesce <NAMESPACE/NAME>
+              Workloads of the target that are scaled down while the restore works, and up again
+
+          --hooks <FILE>
+              Commands that are run in restored pods, and containers that run before theirs: a file with
+              what Velero has below `spec.hooks`. What a pod's annotations say stands above it
+
     (global options)
 
     Examples:
       # see what would be done, object by object
       bowline restore create --from-backup nightly --dry-run
+      # and what the API server would say to it
+      bowline restore create --from-backup nightly --dry-run=server
       # everything, into the cluster of another context
       bowline restore create --from-backup nightly --kubecontext west
       # one namespace, beside the original
@@ -130,9 +186,10 @@ async fn restore_commands_explain_themselves() {
     assert_snapshot!(help("restore get --help").await, @r#"
     List restores
 
-    Incomplete are those that run still, or were interrupted; these go on when they are created again.
-    The records of restores whose location took none are kept by this machine ("local"). Of the restores
-    that Velero made only results are in the location, and not how they ended.
+    Incomplete are those that run still, or were interrupted: which of these, nobody can tell from their
+    records. Those that were, and those with errors, go on with restore resume. The records of restores
+    whose location took none are kept by this machine ("local"). Of the restores that Velero made only
+    results are in the location, and not how they ended.
 
     Usage: bowline restore get [OPTIONS] [NAME]...
 

@@ -47,7 +47,7 @@ async fn a_restore_says_its_name_at_once_and_how_it_goes_on() {
     this restore is named NAME; should it be interrupted, it goes on under that name
     reading the backup
     error: interrupted
-    hint: to go on, run bowline restore create NAME --from-backup shop-full, with the same flags as before
+    hint: nothing was changed yet
     ");
 }
 

@@ -198,7 +198,7 @@ async fn a_backup_that_is_not_there_cannot_be_restored() {
     --- stderr
     reading the backup
     error: backup "damaged" is damaged: EOF while parsing an object at line 1 column 1
-    hint: nothing was changed in the cluster; choose another backup
+    hint: nothing was changed; choose another backup
     "#);
     site.write("backups/shop-full/shop-full.tar.gz", "no gzip");
     assert_snapshot!(site.run("restore create r --from-backup shop-full").await, @r#"
@@ -207,6 +207,6 @@ async fn a_backup_that_is_not_there_cannot_be_restored() {
     reading the backup
     error: the archive of backup "shop-full" is damaged
       cause: the archive is truncated: it ends inside its compressed data
-    hint: nothing was changed in the cluster; choose another backup
+    hint: nothing was changed; choose another backup
     "#);
 }

@@ -1,8 +1,9 @@
 //! `bowline restore describe`.
 
 use insta::assert_snapshot;
+use serde_json::json;
 
-use crate::site::{Site, partly_failed};
+use crate::site::{Site, gz, partly_failed};
 
 #[tokio::test]
 async fn a_restore_is_described_with_its_errors_and_its_volumes() {
@@ -18,6 +19,7 @@ async fn a_restore_is_described_with_its_errors_and_its_volumes() {
     UID:          51c2b244-0000-4000-8000-000000000003
     Cluster UID:  7a0f6a52-0000-4000-8000-000000000002
     Written by:   bowline 0.1.0
+    To go on:     bowline restore resume copy
 
     Filters:
       Namespaces:  *
@@ -28,10 +30,11 @@ async fn a_restore_is_described_with_its_errors_and_its_volumes() {
       Allow empty volumes:  false
 
     Errors:
-      persistentvolumeclaims/shop-copy/data-1: snapshot local-2 does not exist
+      Namespace shop-copy:
+        persistentvolumeclaims data-1: create: snapshot local-2 does not exist; hint: the claim stays Pending
 
     Outcome:
-    restore copy of backup nightly is PartiallyFailed: 29 created, 1 unchanged, 9 skipped, 1 failed, 1 error, 0 warnings
+    restore copy of backup nightly is PartiallyFailed: 29 created, 0 updated, 1 unchanged, 9 skipped, 1 failed, 1 error, 0 warnings
     NAMESPACE   CLAIM    VOLUME       SNAPSHOT   STATE
     shop-copy   data-0   /volumes/1   local-1    bound
     shop-copy   data-1   <none>       local-2    failed
@@ -52,7 +55,7 @@ async fn an_interrupted_one_says_how_it_goes_on() {
     Cluster UID:  7a0f6a52-0000-4000-8000-000000000002
     Written by:   bowline 0.1.0
     Records:      on this machine, since the location took none
-    To go on:     run bowline restore create copy --from-backup nightly, with the same flags as before
+    To go on:     bowline restore resume copy
 
     Filters:
       Namespaces:  *
@@ -61,6 +64,62 @@ async fn an_interrupted_one_says_how_it_goes_on() {
     Settings:
       Namespace mappings:   shop=shop-copy
       Allow empty volumes:  false
+    ");
+}
+
+#[tokio::test]
+async fn one_that_is_taken_up_again_is_incomplete_and_shows_what_it_awaited_and_logged() {
+    let site = Site::new();
+    let mut result = partly_failed("copy");
+    let workload = json!({"resource": "deployments.apps", "namespace": "shop-copy", "name": "web",
+        "reason": "not ready within 600 s: 0 of 1 pods are ready"});
+    result["awaited"] = json!([workload]);
+    result["kinds"] = json!({"deployments.apps": {"planned": 2, "created": 1, "updated": 0,
+        "unchanged": 1, "skipped": 0, "failed": 0}});
+    site.add_restore("copy", Some(&result));
+    site.write("restores/copy/bowline-run-2.json", "{}");
+    let pieces = "metadata/bowline/logs/restores/copy/51c2b244-0000-4000-8000-000000000003";
+    site.write(&format!("{pieces}/00000001.gz"), gz("level=info msg=one\n"));
+    assert_snapshot!(without_start(&site.run("restore describe copy").await), @r"
+    exit code: 0
+    --- stdout
+    Name:         copy
+    Backup:       nightly
+    Phase:        Incomplete
+    UID:          51c2b244-0000-4000-8000-000000000003
+    Cluster UID:  7a0f6a52-0000-4000-8000-000000000002
+    Written by:   bowline 0.1.0
+    Runs:         2
+    To go on:     bowline restore resume copy
+
+    Filters:
+      Namespaces:  *
+      Resources:   *
+
+    Settings:
+      Namespace mappings:   shop=shop-copy
+      Allow empty volumes:  false
+
+    Errors:
+      Namespace shop-copy:
+        persistentvolumeclaims data-1: create: snapshot local-2 does not exist; hint: the claim stays Pending
+
+    Still awaited:
+    AWAITED            NAMESPACE   NAME   REASON
+    deployments.apps   shop-copy   web    not ready within 600 s: 0 of 1 pods are ready
+
+    Outcome:
+    restore copy of backup nightly is PartiallyFailed: 29 created, 0 updated, 1 unchanged, 9 skipped, 1 failed, 1 error, 0 warnings
+    NAMESPACE   CLAIM    VOLUME       SNAPSHOT   STATE
+    shop-copy   data-0   /volumes/1   local-1    bound
+    shop-copy   data-1   <none>       local-2    failed
+
+    Outcome by kind:
+    RESOURCE           CREATED   UPDATED   UNCHANGED   SKIPPED   FAILED
+    deployments.apps   1         0         1           0         0
+
+    Last logged:
+      level=info msg=one
     ");
 }
 

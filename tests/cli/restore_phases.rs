@@ -157,6 +157,6 @@ async fn a_phase_that_nobody_knows_is_no_phase_that_is_good() {
     --- stderr
     reading the backup
     error: backup "nightly" is damaged: unknown variant `Succeeded`, expected one of `New`, `Queued`, `ReadyToStart`, `FailedValidation`, `InProgress`, `Uploading`, `WaitingForPluginOperations`, `UploadingPartialFailure`, `WaitingForPluginOperationsPartiallyFailed`, `Finalizing`, `FinalizingPartiallyFailed`, `Completed`, `PartiallyFailed`, `Failed`, `Deleting`, `Incomplete` at line 1 column 106
-    hint: nothing was changed in the cluster; choose another backup
+    hint: nothing was changed; choose another backup
     "#);
 }

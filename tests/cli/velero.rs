@@ -35,16 +35,6 @@ async fn what_does_not_happen_is_refused_with_the_reason() {
       cause: "true" is not supported, only false
     hint: data stays in the volumes' snapshots, and no data mover is needed; leave it out
     "#);
-    assert_snapshot!(
-        site.run("restore create --from-backup x --existing-resource-policy=update").await,
-        @r#"
-    exit code: 2
-    --- stderr
-    error: --existing-resource-policy <VALUE> is not valid
-      cause: "update" is not supported, only none
-    hint: what exists is left as it is, and the plan (--dry-run) tells what differs; to bring the backup's version back, delete the object first
-    "#
-    );
     assert!(site.is_untouched());
 }
 

@@ -250,7 +250,7 @@ async fn a_config_map_must_be_there_and_hold_one_document() {
     --- stderr
     error: the volume policies cannot be used
       cause: ConfigMap velero/volumes: data: it has 2 keys, and must have one
-    hint: put the policies under one key, of any name
+    hint: put the document under one key, of any name
     ");
     let wrong = json!({"a": one("{nfs: {host: a}}", "{type: skip}")});
     let wrong = ApiServer::new().with(config_map(&wrong));

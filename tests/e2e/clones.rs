@@ -13,6 +13,7 @@ use crate::inventory::{self, Inventory, is_steady, meant};
 use crate::plan::{self, Plan};
 
 const CLONE: &str = "shop-clone";
+const OF_LOAD_BALANCERS: [&str; 2] = ["allocateLoadBalancerNodePorts", "externalTrafficPolicy"];
 
 #[tokio::test]
 async fn a_backup_is_cloned_beside_its_original_and_restored_again_changes_nothing() {
@@ -22,17 +23,19 @@ async fn a_backup_is_cloned_beside_its_original_and_restored_again_changes_nothi
     let clone = ["clone", "--from-backup=shop", "--namespace-mappings=shop:shop-clone"];
     let plan = plan::of(&lab.bowline, &[&["restore", "create"], &clone[..]].concat()).await;
     let report = lab.restore(&clone).await;
-    only_the_shared_binding_is_left_as_it_was(&report);
+    assert_eq!(report["warnings"], json!([]));
+    only_what_a_skipped_object_owned_lost_its_owner(&plan);
     let with_clone = inventory::read(&lab.east).await;
     all_pods_run(&with_clone, CLONE);
     lab.original_is_untouched(&with_clone).await;
     lab.clone_has_its_own_volumes(CLONE).await;
     lab.clone_is_what_the_original_is(&plan, &with_clone);
+    the_clone_has_a_binding_of_its_own(&with_clone);
 
     let again = ["again", "--from-backup=shop", "--namespace-mappings=shop:shop-clone"];
     let report = lab.restore(&again).await;
     nothing_was_done(&report);
-    only_the_shared_binding_is_left_as_it_was(&report);
+    assert_eq!(report["warnings"], json!([]));
     let onto_itself = lab.restore(&["onto-itself", "--from-backup=shop"]).await;
     nothing_was_done(&onto_itself);
     assert_eq!(onto_itself["warnings"], json!([]));
@@ -147,15 +150,26 @@ fn volumes(inventory: &Inventory) -> BTreeSet<ItemId> {
     inventory.keys().filter(volume).cloned().collect()
 }
 
-/// The binding of a cluster role that the original needs as it is.
-fn only_the_shared_binding_is_left_as_it_was(report: &Value) {
-    let warnings = report["warnings"].as_array().unwrap().iter();
-    let about: Vec<_> = warnings.map(|one| (&one["resource"], &one["name"])).collect();
-    let binding = json!("clusterrolebindings.rbac.authorization.k8s.io");
-    assert_eq!(about, [(&binding, &json!("shop-node-reader"))]);
+/// A widget acts outward, and is left out; what it owned comes without it.
+fn only_what_a_skipped_object_owned_lost_its_owner(plan: &Plan) {
+    let dropped = plan.iter().flat_map(|(id, planned)| {
+        let owners = planned.changes.iter().filter(|change| change.starts_with("owner "));
+        owners.map(|change| (id.name.as_str(), change.as_str()))
+    });
+    let expected = ("counter-state", "owner Widget counter dropped: it is skipped");
+    assert_eq!(dropped.collect::<Vec<_>>(), [expected]);
 }
 
-/// The object without its node port, which only one service can have, and with accounts at home.
+/// The original needs the binding of its cluster role as it is.
+fn the_clone_has_a_binding_of_its_own(with_clone: &Inventory) {
+    let binding = "clusterrolebindings.rbac.authorization.k8s.io";
+    let own = &with_clone[&cluster_object(binding, "shop-node-reader-shop-clone")];
+    let subjects = own["subjects"].as_array().unwrap();
+    assert!(!subjects.is_empty() && subjects.iter().all(|one| one["namespace"] == CLONE), "{own}");
+}
+
+/// The object as both can have it: without its node ports and without a load balancer, which only one
+/// has, without the owner that acts outward, and with accounts at home.
 fn comparable(mut object: Value) -> Value {
     for subject in
         object.pointer_mut("/subjects").and_then(Value::as_array_mut).into_iter().flatten()
@@ -164,6 +178,17 @@ fn comparable(mut object: Value) -> Value {
     }
     if let Some(port) = object.pointer_mut("/spec/ports/0").and_then(Value::as_object_mut) {
         port.remove("nodePort");
+    }
+    if let Some(owners) = object.pointer_mut("/metadata/ownerReferences") {
+        owners.as_array_mut().unwrap().retain(|owner| owner["kind"] != "Widget");
+        if *owners == json!([]) {
+            object["metadata"].as_object_mut().unwrap().remove("ownerReferences");
+        }
+    }
+    let spec = object.get_mut("spec").and_then(Value::as_object_mut);
+    if let Some(spec) = spec.filter(|spec| spec.get("type") == Some(&json!("LoadBalancer"))) {
+        spec.retain(|key, _| !OF_LOAD_BALANCERS.contains(&key.as_str()));
+        spec.insert("type".to_owned(), "ClusterIP".into());
     }
     object
 }

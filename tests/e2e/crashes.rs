@@ -43,12 +43,14 @@ const BACKUP: [Point; 11] = [
     Stores("backups/NAME", "bowline-digests.json"),
 ];
 
-/// From the plan to the last key but one; before that the one point that only the first run into a
-/// cluster has.
-const RESTORE: [Point; 10] = [
+/// From the first look at the backup to the last key but one; before that the one point that only the
+/// first run into a cluster has.
+const RESTORE: [Point; 12] = [
     Creates("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com"),
+    Says("reading the backup"),
     Says("planning"),
     Stores("restores/NAME", "bowline-restore.json"),
+    Says("restoring objects"),
     Creates("/api/v1/namespaces/NAMESPACE"),
     Builds(".partial"),
     Says("volume available"),
@@ -214,7 +216,7 @@ async fn interrupted(bowline: &Bowline, east: &ControlPlane) {
 }
 
 #[tokio::test]
-async fn a_restore_that_is_killed_anywhere_goes_on_when_it_is_run_again() {
+async fn a_restore_that_is_killed_anywhere_goes_on_when_it_is_resumed() {
     let (east, west) = ControlPlane::start_pair().await.unwrap();
     let files = deploy(&east).await;
     let bowline = Bowline::new(env!("CARGO_BIN_EXE_bowline")).unwrap();
@@ -244,7 +246,7 @@ async fn a_restore_that_is_killed_anywhere_goes_on_when_it_is_run_again() {
     only_whole_things_are_in(&bowline.location());
 }
 
-/// Runs a restore again that was killed at some point.
+/// Goes on with a restore by its name that was killed at some point.
 async fn go_on(bowline: &Bowline, name: &str, create: &[&str], point: Point) {
     let record = bowline.location().join(format!("restores/{name}/bowline-restore.json"));
     let record = fs::read(record).ok();
@@ -252,14 +254,29 @@ async fn go_on(bowline: &Bowline, name: &str, create: &[&str], point: Point) {
     assert_eq!(phase.is_some(), record.is_some(), "{point:?}");
     if phase.as_deref() != Some("Completed") {
         assert!(matches!(phase.as_deref(), None | Some("Incomplete")), "{phase:?}");
-        let report = completed(&bowline.run(create).await.unwrap());
-        if let Some(record) = record {
-            let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
-            assert_eq!(report["uid"], record["uid"], "{point:?}: it did not go on, but began anew");
-        }
+        completes(bowline, name, create, point, record.as_deref()).await;
     }
     assert_eq!(listed(bowline, "restore", name).await.as_deref(), Some("Completed"), "{point:?}");
     let Output { code, stdout, .. } = bowline.run(create).await.unwrap();
     assert_eq!(code, Some(1), "{stdout}");
     assert!(stdout.contains("exists already") && stdout.contains("it is done"), "{stdout}");
+}
+
+/// Resumes a restore under the identity that was recorded; without a record it is begun anew.
+async fn completes(
+    bowline: &Bowline,
+    name: &str,
+    create: &[&str],
+    point: Point,
+    record: Option<&[u8]>,
+) {
+    let Some(record) = record else {
+        completed(&bowline.run(create).await.unwrap());
+        return;
+    };
+    let record: serde_json::Value = serde_json::from_slice(record).unwrap();
+    let resume = ["restore", "resume", name, "-o=json"];
+    let report = completed(&bowline.run(&resume).await.unwrap());
+    assert_eq!(report["uid"], record["uid"], "{point:?}: it did not go on, but began anew");
+    assert_eq!(report["run"], 2, "{point:?}");
 }

@@ -105,7 +105,7 @@ impl Clusters {
 
     async fn restore_broke_off(&self, name: &str, error: &str) -> Value {
         assert!(error.contains(&format!("restore \\\"{name}\\\" broke off")), "{error}");
-        assert!(error.contains("run the same command again"), "{error}");
+        assert!(error.contains(&format!("bowline restore resume {name}")), "{error}");
         assert_eq!(listed(&self.into, "restore", name).await.as_deref(), Some("Incomplete"));
         let directory = self.into.location().join("restores").join(name);
         assert_eq!(names(&directory).into_iter().collect::<Vec<_>>(), ["bowline-restore.json"]);

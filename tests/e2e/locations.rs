@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::application::completed;
-use crate::remains::{listed, names, only_whole_things_are_in};
+use crate::remains::{listed, names, of_one_run, only_whole_things_are_in};
 use crate::written::layout;
 
 const BOWLINE: &str = env!("CARGO_BIN_EXE_bowline");
@@ -153,6 +153,10 @@ async fn a_directory_that_takes_nothing(east: &ControlPlane) {
     assert!(error.contains("Permission denied"), "{error}");
     assert!(error.contains("check that you may read and write there"), "{error}");
     restore_in_two_attempts(&bowline).await;
+    let elsewhere = Machine::new(ORDINARY, east);
+    let elsewhere =
+        elsewhere.bowline.env("BOWLINE_LOCATION", &format!("file://{}", location.display()));
+    restore_on_two_machines(&bowline, &elsewhere).await;
     assert_eq!(listed(&writer, "restore", "back").await, None, "another machine knows of it");
 
     set_modes(&before, 0);
@@ -160,7 +164,8 @@ async fn a_directory_that_takes_nothing(east: &ControlPlane) {
     let [original, restored] = ["shop", "copy"].map(|namespace| lab::read_files(east, namespace));
     assert_eq!(original.await.unwrap(), restored.await.unwrap());
     let volumes = names(&east.volumes());
-    assert_eq!(volumes.len(), 3 + 3 + 3, "originals, new ones and their records: {volumes:?}");
+    let new = 2 * (3 + 3);
+    assert_eq!(volumes.len(), 3 + new, "originals, new ones and their records: {volumes:?}");
 }
 
 /// The record of a restore that was killed is found where the first attempt could keep it.
@@ -183,7 +188,24 @@ async fn restore_in_two_attempts(bowline: &Bowline) {
     assert_eq!(report["warnings"][0]["operation"], "record");
     assert_eq!(listed(bowline, "restore", "back").await.as_deref(), Some("Completed"));
     let expected = layout::RESTORE.map(|name| name.replace("NAME", "back"));
-    assert_eq!(names(&local), expected.into_iter().collect());
+    assert_eq!(of_one_run(&local), expected.into_iter().collect());
+}
+
+/// Another machine can read no record, and goes on from what is in the cluster.
+async fn restore_on_two_machines(bowline: &Bowline, elsewhere: &Bowline) {
+    let create = ["restore", "create", "over", "--from-backup=good", "-o=json"];
+    let create = [&create[..], &["--namespace-mappings=shop:over", "--ready-timeout=2m"]].concat();
+    let running = bowline.spawn(&create).unwrap();
+    running.wait_for_stderr("volume available").await.unwrap();
+    running.kill().await.unwrap();
+    let record = ".local/state/bowline/restores/over/bowline-restore.json";
+    let record = fs::read(bowline.home().join(record)).unwrap();
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    let unknown =
+        error(&elsewhere.run(&["restore", "resume", "over", "-o=json"]).await.unwrap(), 4);
+    assert!(unknown.contains("with the flags of before"), "{unknown}");
+    let report = completed(&elsewhere.run(&create).await.unwrap());
+    assert_eq!(report["uid"], record["uid"], "it did not go on, but began anew");
 }
 
 /// Every file and directory of a location, with its mode.

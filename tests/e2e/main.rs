@@ -11,8 +11,11 @@ mod application;
 mod clones;
 mod cloud;
 mod crashes;
+#[path = "../engine/equality.rs"]
+mod equality;
 mod failures;
 mod faults;
+mod gauntlet;
 mod inventory;
 mod locations;
 mod plan;

@@ -11,6 +11,7 @@ use serde_json::Value;
 pub(crate) struct Planned {
     pub(crate) verdict: String,
     pub(crate) reason: String,
+    pub(crate) changes: Vec<String>,
 }
 
 /// What becomes of every object of a backup, by its identity in the target.
@@ -31,5 +32,7 @@ fn planned(item: &Value) -> (ItemId, Planned) {
         namespace: item["namespace"].as_str().map(str::to_owned),
         name: text("name"),
     };
-    (id, Planned { verdict: text("verdict"), reason: text("reason") })
+    let changes = item["transformations"].as_array().unwrap().iter();
+    let changes = changes.map(|it| it.as_str().unwrap().to_owned()).collect();
+    (id, Planned { verdict: text("verdict"), reason: text("reason"), changes })
 }

@@ -116,7 +116,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("endpoints", "the service's selector fills it again"),
     ("endpointslices.discovery.k8s.io", "the service's selector fills it again"),
     ("events", "events tell what happened in the cluster they came from"),
-    ("jobs.batch", "it had finished, and would run again"),
+    (
+        "jobs.batch",
+        "it had finished, and would run again; --restore-finished-jobs brings it back as finished",
+    ),
     ("pods", "it had finished, and would run again"),
     ("pods", "makes it again"),
     ("replicasets.apps", "makes it again"),

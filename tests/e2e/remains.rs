@@ -23,8 +23,18 @@ pub(crate) fn only_whole_things_are_in(location: &Path) {
     assert_eq!(names(&location.join("metadata/bowline/logs/restores")), BTreeSet::new());
     for restore in names(&location.join("restores")) {
         let directory = location.join("restores").join(&restore);
-        assert_eq!(names(&directory), named(&layout::RESTORE, &restore));
+        assert_eq!(of_one_run(&directory), named(&layout::RESTORE, &restore));
     }
+}
+
+/// The names of the files of a restore without those that carry the number of a later run.
+pub(crate) fn of_one_run(directory: &Path) -> BTreeSet<String> {
+    let is_later = |name: &String| {
+        let stem = name.trim_end_matches(".gz").trim_end_matches(".json");
+        let is_number = |it: &str| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit());
+        stem.rsplit_once('-').is_some_and(|(_, number)| is_number(number))
+    };
+    names(directory).into_iter().filter(|name| !is_later(name)).collect()
 }
 
 /// The same where restores may have been interrupted, which leaves the logs that they had written.

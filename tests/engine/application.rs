@@ -166,6 +166,9 @@ pub(crate) fn restore(name: &str) -> restore::Request {
         spec: RestoreSpec { backup_name: "nightly".to_owned(), ..RestoreSpec::default() },
         selectors: Selectors::default(),
         ready_timeout: Duration::from_mins(5),
+        terminating_timeout: Duration::from_mins(10),
+        options: <_>::default(),
+        start: <_>::default(),
     }
 }
 

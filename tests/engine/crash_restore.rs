@@ -12,10 +12,14 @@ pub(crate) async fn recorded_uid(world: &World) -> Option<String> {
     world.backups().restore("rescue").await.unwrap().map(|entry| entry.record.uid)
 }
 
-/// Runs the same request again until it is done; what is wrong with what came of it.
+/// Goes on with what is recorded, or runs the same request again; what is wrong with what came of it.
 pub(crate) async fn faults_after_resuming(source: &World, world: &World) -> Vec<String> {
     let recorded = recorded_uid(world).await;
-    let report = match world.restore(&restore("rescue")).await {
+    let request = world.backups().restore("rescue").await.unwrap().map_or_else(
+        || restore("rescue"),
+        |entry| restore::Request::of_record(&entry.record).unwrap(),
+    );
+    let report = match world.restore(&request).await {
         Ok(report) => report,
         Err(error) => return vec![format!("resumed: {error:?}")],
     };

@@ -34,7 +34,7 @@ async fn partly_filled() -> World {
 fn promised(plan: &PlanDocument) -> BTreeMap<String, &'static str> {
     let word = |verdict| match verdict {
         Verdict::Create | Verdict::Reattach => "created",
-        Verdict::Update => "updated",
+        Verdict::Update | Verdict::Recreate => "updated",
         Verdict::Unchanged | Verdict::Skip => "skipped",
         Verdict::Differs | Verdict::Refuse => "failed",
     };
@@ -92,6 +92,8 @@ async fn what_differs_is_left_as_it_is_and_told() {
     let settings = plan.items.iter().find(|it| it.name == "settings").unwrap();
     assert_eq!(settings.verdict, Verdict::Differs);
     assert!(settings.reason.as_deref().unwrap().contains("/data/a"), "{settings:?}");
+    let told = serde_json::to_value(&settings.differences).unwrap();
+    assert_eq!(told, json!([{"path": "/data/a", "backup": "b", "cluster": "another"}]));
     let report = world.restore(&restore("rescue")).await.unwrap();
     assert!(report.warnings.iter().any(|it| it.name.as_deref() == Some("settings")));
     assert_eq!(world.cluster.get("configmaps/shop/settings")["data"]["a"], "another");

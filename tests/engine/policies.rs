@@ -264,8 +264,10 @@ async fn a_volume_that_is_there_already_is_given_to_no_second_claim() {
     assert_eq!(world.cluster.find("persistentvolumeclaims/copy/files"), None);
 
     let volume = volume_of(&world, "files");
+    world.cluster.edit(&volume, |volume| {
+        volume["spec"]["persistentVolumeReclaimPolicy"] = json!("Retain");
+    });
     world.cluster.remove("persistentvolumeclaims/shop/files");
-    world.cluster.edit(&volume, |volume| volume["status"]["phase"] = json!("Released"));
     let plan = planned_restore(&world, &restore("again")).await;
     let reason = item(&plan, "persistentvolumeclaims", "files").reason.as_deref().unwrap();
     assert!(reason.contains("delete that PersistentVolume and restore again"), "{reason}");

@@ -5,6 +5,7 @@ pub(super) mod complete;
 pub(super) mod completion;
 mod deletion;
 mod filters;
+mod hooks;
 mod labels;
 pub(super) mod location;
 mod logs;

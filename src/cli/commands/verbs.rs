@@ -39,6 +39,8 @@ pub enum Verb {
     #[command(subcommand, hide = true)]
     Create(Create),
     #[command(subcommand, hide = true)]
+    Resume(Resume),
+    #[command(subcommand, hide = true)]
     Delete(Delete),
 }
 
@@ -48,6 +50,7 @@ impl From<Verb> for Command {
             Verb::Get(verb) => verb.into(),
             Verb::Describe(verb) => verb.into(),
             Verb::Create(verb) => verb.into(),
+            Verb::Resume(verb) => verb.into(),
             Verb::Delete(verb) => verb.into(),
         }
     }
@@ -85,6 +88,13 @@ verb! {
             location,
             location::CreateArgs
         ),
+    }
+}
+
+verb! {
+    /// Go on with things: the same as with the noun first
+    Resume {
+        Restore("restores", RESTORES, restore, restore::ResumeArgs),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::engine::location::CheckReport;
 use crate::engine::model::backup::Backup;
 use crate::engine::report::{BackupReport, RestoreReport};
 use crate::engine::restore::PlanDocument;
+use crate::engine::restore::diff::{Change, DiffFooter, DiffHeader};
 use crate::engine::verify::VerifyReport;
 
 const INTRODUCTION: &str = "\
@@ -148,6 +149,7 @@ fn the_page_of_documents_is_what_their_types_say() {
     document::<backup::Plan>(&mut page, "`backup create --dry-run`");
     document::<Backup>(&mut page, "`backup get NAME`: Velero's document");
     document::<VerifyReport>(&mut page, "`backup verify NAME`; of several a list of these");
+    document::<Diff>(&mut page, "`backup diff`");
     document::<List<DeleteReport>>(&mut page, "`backup delete`");
     document::<RestoreReport>(&mut page, "`restore create`");
     document::<PlanDocument>(&mut page, "`restore create --dry-run`");
@@ -158,6 +160,20 @@ fn the_page_of_documents_is_what_their_types_say() {
     document::<Versions>(&mut page, "`version`");
     document::<Failed>(&mut page, "A run that failed, of whatever command");
     expect_file!["../../../docs/reference/json.md"].assert_eq(&page);
+}
+
+/// What differs.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its fields' names are read")]
+struct Diff {
+    /// What is compared.
+    #[serde(flatten)]
+    header: DiffHeader,
+    /// Every object that is not the same, by resource, namespace and name.
+    items: Vec<Change>,
+    /// What it comes to.
+    #[serde(flatten)]
+    footer: DiffFooter,
 }
 
 /// A list.

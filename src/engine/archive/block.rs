@@ -105,11 +105,29 @@ impl Blocks {
         let offset = self.tar.get_ref().len() - json.len().next_multiple_of(512);
         self.lines.item(id, version, offset, json.len())?;
         self.append_entry(&path(Copy::Preferred(version.to_owned())), json)?;
+        Ok(self.full())
+    }
+
+    /// Appends an item in a further version, which no index line tells of.
+    pub(super) fn append_version(
+        &mut self,
+        id: &ItemId,
+        version: &str,
+        json: &[u8],
+    ) -> io::Result<Option<Block>> {
+        self.start()?;
+        let path = ItemPath { id: id.clone(), copy: Copy::Other(version.to_owned()) };
+        self.append_entry(&path.to_string(), json)?;
+        Ok(self.full())
+    }
+
+    /// The block, once it is full.
+    fn full(&mut self) -> Option<Block> {
         if self.tar.get_ref().len() < FULL {
-            return Ok(None);
+            return None;
         }
         let tar = mem::replace(self.tar.get_mut(), Vec::with_capacity(FULL + FULL / 4));
-        Ok(Some(Block { tar, lines: self.lines.take() }))
+        Some(Block { tar, lines: self.lines.take() })
     }
 
     /// Closes the tar and returns the last block, which is never empty.

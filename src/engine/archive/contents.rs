@@ -4,12 +4,13 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 use bowline_api::ItemId;
+use serde::Serialize;
 
 use super::table::Table;
 use super::{Entry, Error};
 
-/// How many ignored names are kept.
-const NAMES: usize = 100;
+/// How many ignored entries are named.
+const ENTRIES: usize = 100;
 
 /// The items of an archive that was [read](super::read), in an unlinked temporary file.
 #[derive(Debug)]
@@ -28,6 +29,11 @@ impl Contents {
     /// The number of entries, including those in further versions.
     pub fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// The number of items, each counted once.
+    pub fn items(&self) -> usize {
+        self.entries().filter(Entry::preferred).count()
     }
 
     /// Whether there are no entries.
@@ -65,15 +71,25 @@ impl Contents {
 pub struct Ignored {
     /// How many there are.
     pub count: u64,
-    /// The names of the first hundred.
-    pub names: Vec<String>,
+    /// The first hundred.
+    pub entries: Vec<IgnoredEntry>,
+}
+
+/// An entry that follows no known form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct IgnoredEntry {
+    /// Its name in the archive.
+    pub name: String,
+    /// Why it means nothing.
+    pub reason: &'static str,
 }
 
 impl Ignored {
-    pub(super) fn add(&mut self, name: String) {
+    pub(super) fn add(&mut self, name: String, reason: &'static str) {
         self.count += 1;
-        if self.names.len() < NAMES {
-            self.names.push(name);
+        if self.entries.len() < ENTRIES {
+            self.entries.push(IgnoredEntry { name, reason });
         }
     }
 }

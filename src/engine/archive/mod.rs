@@ -25,7 +25,7 @@ mod tests;
 mod unpack;
 mod writer;
 
-pub use contents::{Contents, Ignored};
+pub use contents::{Contents, Ignored, IgnoredEntry};
 pub use entry::Entry;
 pub use error::Error;
 pub use gzip::check_gzip;

@@ -104,7 +104,7 @@ impl Spool {
             EntryPath::Version => self.take_format(content),
             EntryPath::Item(path) => self.take_item(path, content),
             EntryPath::Unknown => {
-                self.ignored.add(name);
+                self.ignored.add(name, "it is neither an object nor anything else of the format");
                 Ok(())
             }
         }
@@ -176,7 +176,8 @@ impl Spool {
                 Some(_) => {}
                 None => {
                     let copy = Copy::Preferred(stray.version().to_owned());
-                    contents.ignored.add(ItemPath { id, copy }.to_string());
+                    let name = ItemPath { id, copy }.to_string();
+                    contents.ignored.add(name, "it is a copy of an object that is not there");
                 }
             }
         }

@@ -68,7 +68,27 @@ impl Writer {
     pub async fn append(&mut self, id: &ItemId, version: &str, json: &[u8]) -> Result<(), Error> {
         check(id, version, json)?;
         self.begin()?;
-        if let Some(block) = self.blocks.append(id, version, json).map_err(Error::Pack)? {
+        let full = self.blocks.append(id, version, json).map_err(Error::Pack)?;
+        self.go_on(full).await
+    }
+
+    /// Appends an object that was appended before in another version, too.
+    ///
+    /// The index does not tell of it. Otherwise as for [`append`](Self::append).
+    pub async fn append_version(
+        &mut self,
+        id: &ItemId,
+        version: &str,
+        json: &[u8],
+    ) -> Result<(), Error> {
+        check(id, version, json)?;
+        self.begin()?;
+        let full = self.blocks.append_version(id, version, json).map_err(Error::Pack)?;
+        self.go_on(full).await
+    }
+
+    async fn go_on(&mut self, full: Option<Block>) -> Result<(), Error> {
+        if let Some(block) = full {
             self.submit(block).await?;
         }
         self.sound = true;

@@ -10,7 +10,8 @@ use super::claim::Claim;
 use super::error::Cause;
 use super::intake::{Intake, Taken};
 use super::plan::Listing;
-use super::preflight::{EXCLUDE_LABEL, Ready, namespace_kind};
+use super::preflight::{Ready, namespace_kind};
+use super::versions;
 use crate::engine::archive::{Writer, Written};
 use crate::engine::cluster::{self, ListScope, Page};
 use crate::engine::context::Context;
@@ -70,14 +71,16 @@ async fn collect_into(context: &Context, intake: &mut Intake<'_>) -> Result<(), 
             Err(error) if error.is_unreachable() => return Err(error.into()),
             Err(error) => {
                 if refused.insert((kind.resource.clone(), namespace.clone())) {
-                    failed(intake.journal, &kind, namespace, error)?;
+                    let listing = Listing { kind, namespace };
+                    versions::failed(context, intake.ready, intake.journal, listing, error).await?;
                 }
             }
         }
     }
     drop(reads);
     super::related::collect(context, intake).await?;
-    namespaces(context, intake).await
+    namespaces(context, intake).await?;
+    versions::collect(context, intake).await
 }
 
 fn read<'a>(
@@ -108,14 +111,19 @@ pub(super) fn failed(
     if error.is_unreachable() {
         return Err(error.into());
     }
+    journal.error(unlisted(kind, namespace, &error));
+    Ok(())
+}
+
+/// A list that cannot be read.
+pub(super) fn unlisted(kind: &Kind, namespace: Option<String>, error: &cluster::Error) -> Problem {
     let problem = Problem {
         scope: if namespace.is_some() { Scope::Namespace } else { Scope::Cluster },
         resource: Some(kind.resource.to_string()),
         namespace,
-        ..Problem::of_run("list", chain(&error))
+        ..Problem::of_run("list", chain(error))
     };
-    journal.error(problem.with_status(error.status()));
-    Ok(())
+    problem.with_status(error.status())
 }
 
 /// API groups that hold nothing that could be restored.
@@ -146,7 +154,7 @@ async fn namespaces(context: &Context, intake: &mut Intake<'_>) -> Result<(), Ca
             let name = &listed.meta.name;
             let wanted = intake.taken.namespaces.contains(name)
                 || intake.ready.filters.includes_item(&kind, &listed.meta);
-            if wanted && !listed.meta.has_label(EXCLUDE_LABEL, "true") {
+            if wanted && !listed.meta.is_excluded() {
                 intake.take(&kind, listed).await?;
             }
         }

@@ -87,6 +87,7 @@ impl Commit<'_> {
                 .to_owned(),
             items: document.status.progress.unwrap_or_default().items_backed_up,
             volumes,
+            hooks: document.status.hooks(),
             warnings,
             errors,
             start_timestamp: document.status.start_timestamp.unwrap_or(now),

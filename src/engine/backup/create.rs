@@ -22,6 +22,7 @@ use super::start::{Work, start_all};
 use super::{collect, rights};
 use crate::engine::archive::Writer;
 use crate::engine::context::Context;
+use crate::engine::context::hooks::Tally;
 use crate::engine::event::Stage;
 use crate::engine::journal::Journal;
 use crate::engine::model::backup::Attempt;
@@ -42,7 +43,7 @@ pub async fn create(context: &Context, request: &Request) -> Result<BackupReport
         clear_earlier(context, &journal, &request.name, replaced).await?;
     }
     let attempt = begin(context, request, &ready).await?;
-    let asked = Asked::default();
+    let (asked, tally) = (Asked::default(), Tally::default());
     let run = Run {
         context,
         request,
@@ -50,6 +51,7 @@ pub async fn create(context: &Context, request: &Request) -> Result<BackupReport
         ready: &ready,
         attempt: &attempt,
         asked: &asked,
+        tally: &tally,
     };
     let log = RunningLog::of_backup(&context.store, &journal, &attempt.name, &attempt.uid);
     match Box::pin(log.during(run.gather())).await {
@@ -117,19 +119,21 @@ pub(super) struct Run<'a> {
     pub ready: &'a Ready,
     pub attempt: &'a Attempt,
     pub asked: &'a Asked,
+    pub tally: &'a Tally,
 }
 
 impl Run<'_> {
     /// Writes the archive and starts the snapshots, until the backup can be finished by anybody.
     async fn gather(&self) -> Result<Filed<Pending>, Cause> {
-        let Self { context, request, journal, ready, attempt, asked } = *self;
+        let Self { context, request, journal, ready, attempt, asked, tally } = *self;
         journal.stage(Stage::Collecting);
+        ready.unknown_hooks.iter().cloned().for_each(|problem| journal.error(problem));
         let upload = context.store.start_archive(&request.name).await?;
         let upload = Box::new(Counted { upload, journal: Arc::clone(journal) });
         let writer = Writer::new(upload, attempt.start_timestamp, context.limits.compressing);
         let (sender, claims) = unbounded();
         let halt = Halt::default();
-        let work = Work { context, journal, request, ready, attempt, asked, halt: &halt };
+        let work = Work { context, journal, request, ready, attempt, asked, halt: &halt, tally };
         let collection = pin!(collect::collect(context, journal, ready, writer, sender));
         let snapshots = pin!(start_all(&work, claims));
         let (collected, volumes) = match select(collection, snapshots).await {

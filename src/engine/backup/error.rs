@@ -6,7 +6,7 @@ use bowline_api::SnapshotterError;
 use jiff::Timestamp;
 
 use crate::engine::context::{OutOfReach, Right, rights};
-use crate::engine::model::{filter, names, policy};
+use crate::engine::model::{filter, hooks, names, policy};
 use crate::engine::{archive, cluster, store};
 
 /// Why a backup was not made or finished.
@@ -88,6 +88,9 @@ pub enum Error {
     /// A filter names something that cannot be.
     #[error("a filter is not valid")]
     Filter(#[from] filter::Error),
+    /// The hooks cannot be run as they are written; nothing was written.
+    #[error("the hooks cannot be run")]
+    Hooks(#[from] hooks::Error),
     /// The policies about volumes cannot be followed.
     #[error("the volume policies cannot be used")]
     Policies(#[from] policy::Error),
@@ -201,6 +204,9 @@ pub enum Cause {
     /// It was committed meanwhile: nothing of it may be removed.
     #[error("a backup of this name was committed meanwhile")]
     Committed,
+    /// It was to end, and nothing more was begun.
+    #[error("it was interrupted")]
+    Interrupted,
     /// The log could not be packed.
     #[error("the log could not be packed")]
     Log(#[from] std::io::Error),

@@ -12,7 +12,7 @@ use super::collect::scopes;
 use super::error::Error;
 use super::intake::identity;
 use super::plan::{Listing, PlannedVolume};
-use super::preflight::{EXCLUDE_LABEL, Ready};
+use super::preflight::Ready;
 use super::volumes::{locate, of_claim};
 use crate::engine::cluster::{self, Listed};
 use crate::engine::context::Context;
@@ -71,7 +71,7 @@ fn related<'a>(
         let Some(kind) = kind else { return Ok(None) };
         let found = context.cluster.get_raw(kind, id.namespace.as_deref(), &id.name).await?;
         let listed = found.and_then(Listed::of_object);
-        Ok(listed.filter(|it| !it.meta.has_label(EXCLUDE_LABEL, "true")).as_ref().and_then(read))
+        Ok(listed.filter(|it| !it.meta.is_excluded()).as_ref().and_then(read))
     })
     .filter(|claim: &Result<Claim, cluster::Error>| {
         future::ready(claim.as_ref().err().is_none_or(cluster::Error::is_unreachable))
@@ -80,14 +80,13 @@ fn related<'a>(
 }
 
 /// The objects of a list that the backup takes.
-fn items<'a>(
+pub(super) fn items<'a>(
     context: &'a Context,
     ready: &'a Ready,
     listing: &'a Listing,
 ) -> BoxStream<'a, Result<Listed, cluster::Error>> {
     let is_included = |listed: &Listed| {
-        ready.filters.includes_item(&listing.kind, &listed.meta)
-            && !listed.meta.has_label(EXCLUDE_LABEL, "true")
+        ready.filters.includes_item(&listing.kind, &listed.meta) && !listed.meta.is_excluded()
     };
     stream::iter(scopes(ready, listing))
         .flat_map(|scope| context.cluster.list(&listing.kind, &scope))

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::actions;
 use super::claim::Claim;
 use super::error::Cause;
-use super::preflight::{EXCLUDE_LABEL, Ready};
+use super::preflight::Ready;
 use super::volumes;
 use crate::engine::archive::{self, Writer};
 use crate::engine::cluster::Listed;
@@ -38,6 +38,8 @@ pub(super) struct Taken {
     /// A digest of each object's name; 16 bytes an object.
     seen: HashSet<u128>,
     pub names: ResourceList,
+    /// How many of these are further versions of others.
+    versions: u64,
     /// Objects that taken ones need.
     pub related: BTreeSet<ItemId>,
     pub namespaces: BTreeSet<String>,
@@ -51,7 +53,7 @@ impl Intake<'_> {
     /// Takes an object that a list or a look-up found, unless it is not wanted or was taken before.
     pub(super) async fn take(&mut self, kind: &Kind, listed: &Listed) -> Result<(), Cause> {
         let meta = &listed.meta;
-        if meta.has_label(EXCLUDE_LABEL, "true") {
+        if meta.is_excluded() {
             return Ok(());
         }
         let id = identity(kind, meta);
@@ -70,6 +72,20 @@ impl Intake<'_> {
             Err(error) => return Err(error.into()),
         }
         self.journal.item(&id);
+        Ok(())
+    }
+
+    /// Takes an object that was taken before in another version, too.
+    pub(super) async fn take_version(&mut self, kind: &Kind, listed: &Listed) -> Result<(), Cause> {
+        let id = identity(kind, &listed.meta);
+        if listed.meta.deletion_timestamp.is_some() || !self.taken.has(&id) {
+            return Ok(());
+        }
+        match self.writer.append_version(&id, &kind.version, &listed.json).await {
+            Ok(()) => self.taken.note_version(kind, &id),
+            Err(error) if error.is_of_item() => self.refuse(&id, &error),
+            Err(error) => return Err(error.into()),
+        }
         Ok(())
     }
 
@@ -126,7 +142,32 @@ impl Taken {
 
     /// How many objects were taken.
     pub(super) fn count(&self) -> u64 {
-        self.names.values().map(|names| names.len() as u64).sum()
+        self.names.values().map(|names| names.len() as u64).sum::<u64>() - self.versions
+    }
+
+    /// Whether objects of this kind were taken.
+    pub(super) fn has_any(&self, kind: &Kind) -> bool {
+        self.names.contains_key(&listed_kind(kind))
+    }
+
+    /// The objects of a kind that were not taken in another version.
+    pub(super) fn lacking(&self, kind: &Kind, version: &Kind) -> Vec<ItemId> {
+        let names = |kind: &Kind| self.names.get(&listed_kind(kind)).into_iter().flatten();
+        let known: BTreeSet<&String> = names(version).collect();
+        let id = |name: &String| {
+            let (namespace, name) = match name.split_once('/') {
+                Some((namespace, name)) => (Some(namespace.to_owned()), name),
+                None => (None, name.as_str()),
+            };
+            ItemId { resource: kind.resource.clone(), namespace, name: name.to_owned() }
+        };
+        names(kind).filter(|name| !known.contains(name)).map(id).collect()
+    }
+
+    /// Velero lists every version of an object.
+    fn note_version(&mut self, kind: &Kind, id: &ItemId) {
+        self.versions += 1;
+        self.note(kind, id);
     }
 
     fn relate(&mut self, relations: Vec<Relation>) {
@@ -145,13 +186,18 @@ impl Taken {
             Some(namespace) => format!("{namespace}/{}", id.name),
             None => id.name.clone(),
         };
-        self.names.entry(format!("{}/{}", kind.api_version(), kind.kind)).or_default().push(name);
+        self.names.entry(listed_kind(kind)).or_default().push(name);
         if let Some(namespace) = &id.namespace
             && !self.namespaces.contains(namespace)
         {
             self.namespaces.insert(namespace.clone());
         }
     }
+}
+
+/// How lists call a kind: `apps/v1/Deployment`.
+fn listed_kind(kind: &Kind) -> String {
+    format!("{}/{}", kind.api_version(), kind.kind)
 }
 
 pub(super) fn identity(kind: &Kind, meta: &Meta) -> ItemId {

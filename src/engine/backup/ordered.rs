@@ -9,7 +9,7 @@ use super::collect::kind;
 use super::error::Cause;
 use super::intake::Intake;
 use super::plan::NEEDED_VERBS;
-use super::preflight::{EXCLUDE_LABEL, Ready};
+use super::preflight::Ready;
 use super::related;
 use crate::engine::cluster::Listed;
 use crate::engine::context::Context;
@@ -62,7 +62,7 @@ async fn take(
     let claim = claim_of(context, intake.ready, id, listed).await?;
     let comes_along = claim.is_some() && intake.ready.filters.allows_related(kind, None);
     let is_included = comes_along || intake.ready.filters.includes_item(kind, &listed.meta);
-    if listed.meta.has_label(EXCLUDE_LABEL, "true") || !is_included {
+    if listed.meta.is_excluded() || !is_included {
         warn(intake, id, "the filters leave it out");
         return Ok(());
     }

@@ -13,7 +13,7 @@ use super::outcome::Outcome;
 use super::ownership::still_ours;
 use crate::engine::archive::Written;
 use crate::engine::model::backup::{
-    Backup, BackupMeta, BackupStatus, FORMAT_VERSION, Progress, annotations,
+    Backup, BackupMeta, BackupStatus, FORMAT_VERSION, Progress, annotations, hook_status,
 };
 use crate::engine::model::duration::GoDuration;
 use crate::engine::model::volume::PersistentVolumeInfo;
@@ -201,6 +201,7 @@ fn document(run: &Run<'_>, written: &Written, items: u64) -> Backup {
             format_version: FORMAT_VERSION.to_owned(),
             expiration: expiration(attempt.start_timestamp, request.ttl),
             start_timestamp: Some(attempt.start_timestamp),
+            hook_status: hook_status(run.tally.counts()),
             progress: Some(Progress { total_items: items, items_backed_up: items }),
             ..BackupStatus::default()
         },

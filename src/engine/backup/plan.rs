@@ -1,8 +1,12 @@
 //! What to list, in what order. Pure.
 
+use std::collections::BTreeMap;
+
 use bowline_api::ItemId;
 use serde::Serialize;
 
+use super::hooks::PlannedHook;
+use super::versions;
 use crate::engine::context::Right;
 use crate::engine::model::filter::Filters;
 use crate::engine::model::{Catalog, Kind};
@@ -20,14 +24,31 @@ pub struct Plan {
     pub first: Vec<ItemId>,
     /// The lists to read.
     pub listings: Vec<Listing>,
+    /// Versions beside the preferred ones in which objects are taken: `autoscaling/v1
+    /// horizontalpodautoscalers`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub further_versions: Vec<String>,
     /// The claims that are listed, and what becomes of their volumes; known to the dry run only.
     pub volumes: Vec<PlannedVolume>,
+    /// The commands that are run in pods around the snapshots of their volumes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<PlannedHook>,
     /// Served kinds that are not taken, with the reason.
     pub left_out: Vec<LeftOut>,
     /// API groups that could not be discovered, with the reason.
     pub unavailable: Vec<LeftOut>,
     /// What the backup needs to be allowed, and whether it is; known to the dry run only.
     pub rights: Vec<Right>,
+}
+
+impl Plan {
+    /// Adds every other version in which the kinds that are listed are served.
+    pub(super) fn add_further_versions(&mut self, catalog: &Catalog) {
+        let kinds: BTreeMap<_, _> =
+            self.listings.iter().map(|it| (&it.kind.resource, &it.kind)).collect();
+        let further = kinds.values().flat_map(|kind| versions::further(catalog, kind));
+        self.further_versions = further.map(|it| versions::in_words(&it)).collect();
+    }
 }
 
 /// One list to read.
@@ -81,7 +102,9 @@ pub(super) fn plan(catalog: &Catalog, filters: &Filters, namespaces: Vec<String>
     let mut plan = Plan {
         first: Vec::new(),
         listings: Vec::new(),
+        further_versions: Vec::new(),
         volumes: Vec::new(),
+        hooks: Vec::new(),
         left_out: Vec::new(),
         unavailable: catalog.unavailable.iter().map(unavailable).collect(),
         rights: Vec::new(),

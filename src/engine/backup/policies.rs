@@ -1,13 +1,12 @@
 //! The policies that a backup follows: given, or in a `ConfigMap` of the cluster.
 
 use bowline_api::GroupResource;
-use serde_json::{Map, Value};
 
 use super::error::Error;
 use crate::engine::context::Context;
-use crate::engine::model::Catalog;
 use crate::engine::model::backup::ResourcePolicy;
-use crate::engine::model::policy::{self, Fault, Origin, Policies};
+use crate::engine::model::policy::{self, Origin, Policies};
+use crate::engine::model::{Catalog, Object};
 
 /// Where a backup's policies are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,17 +40,11 @@ pub(super) async fn load(
     Ok(Some(read(origin, &found.ok_or_else(unknown)?)?))
 }
 
-/// Reads the one text that a `ConfigMap` holds.
-fn read(origin: Origin, object: &Map<String, Value>) -> Result<Policies, policy::Error> {
-    let data = object.get("data").and_then(Value::as_object);
-    let texts: Vec<_> = data.into_iter().flatten().filter_map(|(_, it)| it.as_str()).collect();
-    let [text] = texts[..] else {
-        let reason = format!("it has {} keys, and must have one", texts.len());
-        let hint = "put the policies under one key, of any name".to_owned();
-        let fault = Fault { path: "data".to_owned(), reason, hint };
-        return Err(policy::Error { origin, fault });
-    };
-    Policies::read(origin, text)
+fn read(origin: Origin, object: &Object) -> Result<Policies, policy::Error> {
+    match policy::only_text(object) {
+        Ok(text) => Policies::read(origin, text),
+        Err(fault) => Err(policy::Error { origin, fault }),
+    }
 }
 
 /// How Velero's documents refer to policies: only to those of a `ConfigMap`, and always in the

@@ -7,10 +7,12 @@ use futures::TryStreamExt as _;
 use super::claim::Rules;
 use super::error::Error;
 use super::forecast;
+use super::hooks::{self, Found, HookedPod};
 use super::plan::{self, Plan};
 use super::policies::{self, PolicySource};
 use super::reach;
 use super::rights;
+use super::versions::{self, ApiVersions};
 use crate::engine::cluster::{ListScope, Version};
 use crate::engine::context::Context;
 use crate::engine::event::{Event, Stage};
@@ -19,11 +21,9 @@ use crate::engine::model::filter::{Filters, NamespaceFilter, Order, closest};
 use crate::engine::model::policy::Policies;
 use crate::engine::model::selector::Selectors;
 use crate::engine::model::{Catalog, Kind, Meta};
+use crate::engine::report::Problem;
 use crate::engine::store::{BackupState, check_name};
 use bowline_api::GroupResource;
-
-/// The label of objects, and namespaces, that no backup takes.
-pub(super) const EXCLUDE_LABEL: &str = "velero.io/exclude-from-backup";
 
 /// What a backup is asked for.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +44,8 @@ pub struct Request {
     pub ttl: Option<std::time::Duration>,
     /// Whether an unfinished attempt of this name is cleared first.
     pub replace_incomplete: bool,
+    /// In which versions it shall hold objects.
+    pub api_versions: ApiVersions,
 }
 
 /// What is known once all is checked.
@@ -56,8 +58,13 @@ pub(super) struct Ready {
     pub spec: BackupSpec,
     pub policies: Option<Policies>,
     pub plan: Plan,
+    /// The pods in which something is run around the snapshots of their volumes.
+    pub hooks: Vec<HookedPod>,
+    /// Where pods may have hooks that nobody knows of.
+    pub unknown_hooks: Vec<Problem>,
     pub nodes: BTreeSet<String>,
     pub replaces: Option<Replaced>,
+    pub api_versions: ApiVersions,
 }
 
 impl Ready {
@@ -78,6 +85,7 @@ pub async fn plan(context: &Context, request: &Request) -> Result<Plan, Error> {
     let mut ready = check(context, request).await?;
     reach::check(context, &ready).await?;
     ready.plan.volumes = forecast::volumes(context, &ready).await?;
+    versions::foresee(context, &mut ready).await?;
     ready.plan.rights = rights::ask(context, &ready.plan).await;
     Ok(ready.plan)
 }
@@ -100,12 +108,33 @@ pub(super) async fn check(context: &Context, request: &Request) -> Result<Ready,
         .filter(|name| filters.namespaces.includes(name))
         .collect();
     let mut plan = plan::plan(&catalog, &filters, included);
+    if request.api_versions == ApiVersions::All {
+        plan.add_further_versions(&catalog);
+    }
     plan.first = Order::of_record(&spec.ordered_resources)?.resolve(&catalog)?;
     let (cluster_uid, version, nodes) =
         futures::try_join!(cluster.uid(), cluster.version(), cluster.nodes())
             .map_err(Error::Cluster)?;
     let nodes = nodes.hostnames;
-    Ok(Ready { cluster_uid, version, catalog, filters, spec, policies, plan, nodes, replaces })
+    let mut ready = Ready {
+        cluster_uid,
+        version,
+        catalog,
+        filters,
+        spec,
+        policies,
+        plan,
+        hooks: Vec::new(),
+        unknown_hooks: Vec::new(),
+        nodes,
+        replaces,
+        api_versions: request.api_versions,
+    };
+    let Found { mut pods, unknown } = hooks::find(context, &ready).await?;
+    rights::forbid_own(context, &mut pods).await;
+    (ready.hooks, ready.unknown_hooks) = (pods, unknown);
+    ready.plan.hooks = hooks::planned(&ready.hooks);
+    Ok(ready)
 }
 
 async fn check_free(context: &Context, request: &Request) -> Result<Option<Replaced>, Error> {
@@ -141,7 +170,7 @@ pub(super) fn namespace_kind(catalog: &Catalog) -> Option<&Kind> {
 
 /// A namespace with the exclude label is left out; Velero shows it in the spec, and so do we.
 fn without_excluded(mut spec: BackupSpec, namespaces: &[Meta]) -> BackupSpec {
-    let labelled = namespaces.iter().filter(|namespace| namespace.has_label(EXCLUDE_LABEL, "true"));
+    let labelled = namespaces.iter().filter(|namespace| namespace.is_excluded());
     spec.excluded_namespaces.extend(labelled.map(|namespace| namespace.name.clone()));
     if spec.included_namespaces.is_empty() {
         spec.included_namespaces.push("*".to_owned());

@@ -41,9 +41,7 @@ fn wanted(intake: &Intake<'_>, asked: &BTreeSet<ItemId>) -> Vec<ItemId> {
 ///
 /// Which kinds are custom is not asked: the definition of a built-in one is not found.
 fn definitions(intake: &Intake<'_>) -> Vec<ItemId> {
-    let taken = |kind: &&Kind| {
-        intake.taken.names.contains_key(&format!("{}/{}", kind.api_version(), kind.kind))
-    };
+    let taken = |kind: &&Kind| intake.taken.has_any(kind);
     let dotted = |kind: &&Kind| kind.resource.group.contains('.');
     let kinds = intake.ready.catalog.kinds.iter().filter(dotted).filter(taken);
     kinds.map(|kind| definition_of(&kind.resource)).collect()

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bowline_api::{GroupResource, Operation};
 
 use super::error::Error;
+use super::hooks::HookedPod;
 use super::plan::Plan;
 use super::preflight::Ready;
 use super::reach;
@@ -31,7 +32,45 @@ pub(super) async fn require(context: &Context, ready: &Ready) -> Result<(), Erro
     for (provider, volume_id) in reach::check(context, ready).await? {
         missing.extend(Right::missing(&of_provider(context, provider, &volume_id).await));
     }
+    let asked_for = ready.hooks.iter().filter(|pod| pod.idle.is_none());
+    let hooks = rights::of_cluster(context, to_exec(asked_for, false)).await;
+    missing.extend(Right::missing(&hooks));
     if missing.is_empty() { Ok(()) } else { Err(Error::NotAllowed { missing }) }
+}
+
+/// Notes of the hooks that pods ask for themselves which cannot be run for want of a right: whoever
+/// may annotate a pod stops no backup.
+pub(super) async fn forbid_own(context: &Context, pods: &mut [HookedPod]) {
+    let rights = rights::of_cluster(context, to_exec(pods.iter(), true)).await;
+    let missing = Right::missing(&rights);
+    for pod in pods {
+        let needed = Access::to_exec(namespace(pod)).map(|it| it.to_string());
+        let missing = missing.iter().filter(|it| needed.contains(&it.action)).cloned();
+        let missing: Vec<Right> = missing.collect();
+        let own = pod.pre.iter_mut().chain(&mut pod.post).filter(|hook| hook.is_own);
+        for hook in own.filter(|hook| hook.fault.is_none() && !missing.is_empty()) {
+            hook.fault = Some(format!("this user may not: {}", rights::names(&missing)));
+        }
+    }
+}
+
+/// What the hooks need that pods ask for themselves, or that were asked for with the backup.
+fn to_exec<'a>(pods: impl Iterator<Item = &'a HookedPod>, own: bool) -> BTreeSet<Access> {
+    let is_one = |pod: &&HookedPod| {
+        let mut hooks = pod.pre.iter().chain(&pod.post);
+        hooks.any(|hook| hook.is_own == own && hook.fault.is_none())
+    };
+    pods.filter(is_one).flat_map(|pod| Access::to_exec(namespace(pod))).collect()
+}
+
+fn namespace(pod: &HookedPod) -> &str {
+    pod.id.namespace.as_deref().unwrap_or_default()
+}
+
+/// What the commands in pods need.
+fn of_hooks(plan: &Plan) -> BTreeSet<Access> {
+    let run = plan.hooks.iter().filter(|hook| hook.reason.is_none());
+    run.flat_map(|hook| Access::to_exec(&hook.namespace)).collect()
 }
 
 fn needed(plan: &Plan) -> BTreeSet<Access> {
@@ -40,6 +79,7 @@ fn needed(plan: &Plan) -> BTreeSet<Access> {
     let mut needed: BTreeSet<Access> = listings
         .map(|listing| access("list", listing.kind.resource.clone(), listing.namespace.clone()))
         .collect();
+    needed.extend(of_hooks(plan));
     needed.insert(access("list", GroupResource::core("namespaces"), None));
     needed.insert(access("list", GroupResource::core("nodes"), None));
     let first = plan.first.iter();

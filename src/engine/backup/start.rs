@@ -10,10 +10,12 @@ use super::asked::{Asked, Trouble};
 use super::claim::{Claim, Decision};
 use super::error::Cause;
 use super::halt::Halt;
-use super::outcome::{Fault, Outcome, PENDING, complete, fail};
+use super::hooks::{Task, groups, tasks};
+use super::outcome::{Fault, Outcome, PENDING, complete, fail, label};
 use super::preflight::{Ready, Request};
 use super::volumes::{info, locate, of_claim};
 use crate::engine::context::Context;
+use crate::engine::context::hooks::Tally;
 use crate::engine::journal::Journal;
 use crate::engine::model::backup::Attempt;
 use crate::engine::model::digest;
@@ -28,15 +30,15 @@ pub(super) async fn start_all(
     work: &Work<'_>,
     claims: impl Stream<Item = Claim>,
 ) -> Result<Vec<Outcome>, Cause> {
-    let started = claims
+    let started = tasks(claims, groups(&work.ready.hooks))
         .take_until(work.halt.called())
-        .map(|claim| async move { work.take_care_of(&claim).await })
+        .map(|task| work.carry_out(task))
         .buffer_unordered(work.context.limits.volumes);
     let mut started = pin!(started);
     let (mut outcomes, mut broken) = (Vec::new(), None);
     while let Some(outcome) = started.next().await {
         match outcome {
-            Ok(outcome) => outcomes.push(outcome),
+            Ok(taken) => outcomes.extend(taken),
             Err(cause) => {
                 work.halt.call();
                 broken.get_or_insert(cause);
@@ -58,50 +60,96 @@ pub(super) struct Work<'a> {
     pub attempt: &'a Attempt,
     pub asked: &'a Asked,
     pub halt: &'a Halt,
+    pub tally: &'a Tally,
 }
 
-impl Work<'_> {
-    async fn take_care_of(&self, claim: &Claim) -> Result<Outcome, Cause> {
+/// A claim of which all is known, and the snapshot that is to be taken, if any is.
+pub(super) struct Prepared<'a> {
+    outcome: Outcome,
+    snapshot: Option<(&'a dyn VolumeSnapshotter, SnapshotRequest)>,
+}
+
+impl Prepared<'_> {
+    /// Whether a snapshot is to be taken.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    /// What is known of the claim, without a snapshot.
+    pub(super) fn left(self) -> Outcome {
+        self.outcome
+    }
+}
+
+impl<'a> Work<'a> {
+    async fn carry_out(&self, task: Task) -> Result<Vec<Outcome>, Cause> {
+        match task {
+            Task::Claim(claim) => {
+                let prepared = self.prepare(&claim).await?;
+                Ok(vec![self.take(prepared).await])
+            }
+            Task::Group(group, claims) => self.take_held(&group, &claims).await,
+        }
+    }
+
+    /// Whether nothing more is to be begun.
+    pub(super) fn is_ending(&self) -> bool {
+        self.halt.is_called() || self.context.holds.is_closed()
+    }
+
+    /// Finds out what becomes of a claim's volume, and what that needs.
+    pub(super) async fn prepare(&self, claim: &Claim) -> Result<Prepared<'a>, Cause> {
         let mut outcome = Outcome::new(claim);
         let found = of_claim(self.context, self.ready, claim).await;
         let volume = found.as_ref().and_then(|found| found.as_ref().ok());
         outcome.info = volume.map(info);
-        let started = match claim.decide(&self.ready.rules(), &found) {
+        let prepared = match claim.decide(&self.ready.rules(), &found) {
             Decision::LeaveOut { state, reason } => {
                 leave_out(&mut outcome, state, reason, volume);
-                Ok(())
+                Ok(None)
             }
             Decision::Fail { reason } => Err(Trouble::Claim(reason.into())),
             Decision::Snapshot { name, volume } => {
-                self.start(claim, name, volume, &mut outcome).await
+                self.located(claim, name, volume, &mut outcome).await.map(Some)
             }
         };
-        match started {
-            Ok(()) => {}
-            Err(Trouble::Claim(fault)) => fail(self.journal, &mut outcome.report, fault),
+        let snapshot = match prepared {
+            Ok(snapshot) => snapshot,
+            Err(Trouble::Claim(fault)) => {
+                fail(self.journal, &mut outcome.report, fault);
+                None
+            }
             Err(Trouble::Run(cause)) => return Err(cause),
-        }
-        Ok(outcome)
+        };
+        Ok(Prepared { outcome, snapshot })
     }
 
-    async fn start(
+    async fn located(
         &self,
         claim: &Claim,
         name: &str,
         volume: &Value,
         outcome: &mut Outcome,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(&'a dyn VolumeSnapshotter, SnapshotRequest), Trouble> {
         let located = locate(self.context, self.ready, name, volume);
         let (snapshotter, volume_id) = located.map_err(|fault| Trouble::Claim(fault.into()))?;
         outcome.report.provider = Some(snapshotter.provider().to_owned());
         outcome.report.volume_id = Some(volume_id.clone());
         self.asked.note(&self.context.store, self.attempt, snapshotter).await?;
-        if self.halt.is_called() {
-            return Ok(());
+        Ok((snapshotter, self.request(claim, name, volume_id)))
+    }
+
+    /// Takes the snapshot that was prepared, unless nothing is to be begun any more.
+    pub(super) async fn take(&self, prepared: Prepared<'_>) -> Outcome {
+        let Prepared { mut outcome, snapshot } = prepared;
+        let Some((snapshotter, request)) = snapshot.filter(|_| !self.is_ending()) else {
+            return outcome;
+        };
+        self.journal.volume(&label(&outcome.report), "snapshot started");
+        if let Err(fault) = self.create(snapshotter, &request, &mut outcome).await {
+            fail(self.journal, &mut outcome.report, fault);
         }
-        self.journal.volume(&claim.label(), "snapshot started");
-        let request = self.request(claim, name, volume_id);
-        self.create(snapshotter, &request, outcome).await.map_err(Trouble::Claim)
+        outcome
     }
 
     async fn create(

@@ -17,6 +17,7 @@ use tower::{BoxError, Service};
 use super::error::{Cause, Error};
 use super::kubeconfig;
 use super::share::BUDGET_KIB;
+use crate::engine::stop::Stop;
 
 /// Which cluster to talk to, and how much at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +58,7 @@ impl Options {
 #[derive(Clone)]
 pub struct Cluster {
     pub(super) shared: Arc<Shared>,
+    pub(super) stop: Stop,
 }
 
 /// What all clones of a [`Cluster`] share.
@@ -103,6 +105,12 @@ impl Cluster {
         Self::new(client, "http://service.invalid".to_owned(), None, options)
     }
 
+    /// The same cluster; once a stop is asked for, nothing in it is changed any more.
+    #[must_use]
+    pub fn heeding(self, stop: &Stop) -> Self {
+        Self { stop: stop.clone(), ..self }
+    }
+
     /// The address of the API server.
     pub fn server_url(&self) -> &str {
         &self.shared.url
@@ -124,7 +132,7 @@ impl Cluster {
             patience: options.patience,
             reached: AtomicBool::new(false),
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), stop: Stop::default() }
     }
 }
 

@@ -9,6 +9,7 @@ mod catalog;
 mod client;
 mod discovery;
 mod error;
+mod exec;
 #[cfg(test)]
 pub(crate) mod fake;
 mod identity;
@@ -29,6 +30,7 @@ mod wire;
 pub use access::Review;
 pub use client::{Cluster, Options};
 pub use error::Error;
+pub use exec::{Captured, End, Exec, Executed};
 pub use identity::{Nodes, Version};
 pub use kubeconfig::contexts;
 pub use list::{ListScope, Page};

@@ -44,6 +44,8 @@ pub enum Created {
 pub struct Deletion<'a> {
     /// Delete it only if it is the one with this UID; else the server answers with a conflict.
     pub uid: Option<&'a str>,
+    /// Delete it only if nobody changed it since it had this version; else the same.
+    pub resource_version: Option<&'a str>,
     /// What becomes of the objects that it owns.
     pub propagation: Propagation,
 }
@@ -187,8 +189,11 @@ impl Cluster {
             "kind": "DeleteOptions",
             "propagationPolicy": deletion.propagation.as_str(),
         });
-        if let Some(uid) = deletion.uid {
-            body["preconditions"] = json!({ "uid": uid });
+        for (key, value) in [("uid", deletion.uid), ("resourceVersion", deletion.resource_version)]
+        {
+            if let Some(value) = value {
+                body["preconditions"][key] = value.into();
+            }
         }
         self.find(&Call::delete(path, request, body.to_string().into())).await.map(drop)
     }

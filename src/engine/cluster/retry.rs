@@ -27,6 +27,8 @@ pub(super) enum Repeat {
     Freely,
     /// Only when it was certainly not carried out.
     IfRefused,
+    /// Until a channel is open: a server that refuses to open it has carried nothing out.
+    UntilOpen,
 }
 
 /// The attempts at one request.
@@ -72,6 +74,7 @@ fn is_worthwhile(repeat: Repeat, failure: &Failure, failed: u32) -> bool {
         Error::ConnectionLost { .. } | Error::Timeout { .. } => freely,
         error => match error.status() {
             Some(429) => true,
+            Some(503) if repeat == Repeat::UntilOpen => true,
             Some(504) => freely,
             Some(503) if failure.retry_after.is_some() => freely,
             Some(500 | 502 | 503) => freely && failed < DOUBTFUL_ATTEMPTS,
@@ -115,6 +118,18 @@ mod tests {
         assert_eq!(attempts(Repeat::IfRefused, &timeout().into()), 1);
         assert_eq!(attempts(Repeat::IfRefused, &failure(429)), u32::MAX);
         assert_eq!(attempts(Repeat::Freely, &timeout().into()), u32::MAX);
+    }
+
+    #[test]
+    fn a_channel_is_asked_for_until_a_server_that_is_not_up_opens_it() {
+        for code in [429, 503] {
+            assert_eq!(attempts(Repeat::UntilOpen, &failure(code)), u32::MAX, "{code}");
+        }
+        for code in [500, 502, 504, 403, 404] {
+            assert_eq!(attempts(Repeat::UntilOpen, &failure(code)), 1, "{code}");
+        }
+        let lost = Error::Timeout { request: "try".to_owned(), after: Duration::ZERO };
+        assert_eq!(attempts(Repeat::UntilOpen, &lost.into()), 1);
     }
 
     #[test]

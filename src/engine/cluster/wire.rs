@@ -18,7 +18,7 @@ use super::retry::{Repeat, Retries};
 use crate::engine::clock::pause;
 
 const JSON: &str = "application/json";
-const USER_AGENT: &str = concat!("bowline/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("bowline/", env!("CARGO_PKG_VERSION"));
 /// No single reply is larger; etcd takes no object above a few MiB.
 pub(super) const LARGEST_REPLY: usize = 256 << 20;
 
@@ -95,6 +95,11 @@ impl Call {
         Self { limit, ..self }
     }
 
+    /// Where it goes, with its query.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The request in words.
     pub(super) fn request(&self) -> String {
         self.request.clone()
@@ -146,6 +151,10 @@ impl Cluster {
     /// The time spent in the queue does not count towards the deadline, reading the body does: a
     /// stopped server keeps its connections open and says nothing.
     async fn attempt(&self, call: &Call) -> Result<Bytes, Failure> {
+        let _underway = match call.method {
+            Method::GET => None,
+            _ => Some(self.stop.begin().await),
+        };
         // Never closed, so there always is a permit.
         let _permit = self.shared.in_flight.acquire().await.ok();
         let after = call.timeout.unwrap_or(self.shared.request_timeout);
@@ -167,7 +176,7 @@ impl Cluster {
         Err(Failure::refused(call.request(), &Response::from_parts(head, body)))
     }
 
-    fn not_answered(&self, call: &Call, error: kube::Error) -> Error {
+    pub(super) fn not_answered(&self, call: &Call, error: kube::Error) -> Error {
         let source = match error {
             kube::Error::Service(source) => source,
             other => Cause::from(other),

@@ -1,5 +1,7 @@
 //! What every operation works with.
 
+mod holds;
+pub mod hooks;
 pub mod rights;
 mod snapshotters;
 
@@ -8,8 +10,10 @@ use std::sync::Arc;
 use super::clock::Clock;
 use super::cluster::Cluster;
 use super::event::Observer;
+use super::stop::Stop;
 use super::store::BackupStore;
 
+pub use holds::{Hold, Holds};
 pub use rights::{Access, Granted, Right};
 pub use snapshotters::{OutOfReach, Snapshotters};
 
@@ -28,8 +32,12 @@ pub struct Context {
     pub observer: Arc<dyn Observer>,
     /// Tells the time.
     pub clock: Clock,
+    /// What is not broken off in the middle.
+    pub holds: Holds,
     /// How much is done at once.
     pub limits: Limits,
+    /// Asks an operation to stop.
+    pub stop: Stop,
 }
 
 impl std::fmt::Debug for Context {

@@ -57,6 +57,20 @@ pub struct Access {
     pub namespace: Option<String>,
 }
 
+impl Access {
+    /// What running commands in the pods of a namespace needs.
+    ///
+    /// The channel is opened with a GET; servers from 1.35 on ask for the other one besides, for
+    /// older clients it is the only one.
+    pub fn to_exec(namespace: &str) -> [Self; 2] {
+        ["create", "get"].map(|verb| Self {
+            verb,
+            resource: GroupResource::core("pods/exec"),
+            namespace: Some(namespace.to_owned()),
+        })
+    }
+}
+
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.verb, self.resource)?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::filter::KindLists;
+use super::hooks::HookCounts;
 use super::volume::{NativeSnapshot, SnapshotPhase};
 use crate::engine::report::{BackupReport, Phase};
 
@@ -249,6 +250,21 @@ pub struct BackupStatus {
     /// What else is written there, by whichever version of Velero; kept as it is.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
+}
+
+impl BackupStatus {
+    /// How many commands were run in pods.
+    pub fn hooks(&self) -> HookCounts {
+        let number = |key: &str| self.hook_status.get(key).and_then(Value::as_u64).unwrap_or(0);
+        HookCounts { attempted: number("hooksAttempted"), failed: number("hooksFailed") }
+    }
+}
+
+/// The numbers as Velero writes them: none for nothing.
+pub fn hook_status(counts: HookCounts) -> Map<String, Value> {
+    let numbers = [("hooksAttempted", counts.attempted), ("hooksFailed", counts.failed)];
+    let numbers = numbers.into_iter().filter(|(_, number)| *number > 0);
+    numbers.map(|(key, number)| (key.to_owned(), number.into())).collect()
 }
 
 /// How many objects a backup holds.

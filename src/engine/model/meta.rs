@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+/// The label of objects, and namespaces, that no backup takes.
+const EXCLUDE_LABEL: &str = "velero.io/exclude-from-backup";
+
 /// An object's metadata, as far as filters and relations look at it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -47,6 +50,11 @@ impl Meta {
     /// The owner that manages the object.
     pub fn controller(&self) -> Option<&OwnerReference> {
         self.owner_references.iter().find(|owner| owner.controller)
+    }
+
+    /// Whether it asks to be left out of every backup.
+    pub fn is_excluded(&self) -> bool {
+        self.has_label(EXCLUDE_LABEL, "true")
     }
 
     /// Whether the object carries this label with this value.

@@ -1,16 +1,20 @@
 //! Plain data: what is asked, what is recorded, and the tables of kinds. No I/O, no async.
 
 pub mod backup;
+pub mod conversion;
+pub mod difference;
 pub mod digest;
 pub mod duration;
 pub mod fields;
 pub mod filter;
+pub mod hooks;
 pub mod json;
 mod kind;
 pub mod kinds;
 pub mod location;
 pub mod log_line;
 mod meta;
+pub mod modifier;
 pub mod names;
 pub mod policy;
 pub mod records;

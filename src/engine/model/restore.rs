@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::filter::KindLists;
 
@@ -12,6 +12,7 @@ use super::filter::KindLists;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the document")]
 pub struct RestoreSpec {
     /// The backup.
     pub backup_name: String,
@@ -46,6 +47,63 @@ pub struct RestoreSpec {
     /// Whether services keep even those node ports that the cluster chose for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preserve_node_ports: Option<bool>,
+    /// What becomes of an object that exists already and differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub existing_resource_policy: Option<ExistingResourcePolicy>,
+    /// Storage classes that claims, volumes and claim templates get another one for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub storage_class_mapping: BTreeMap<String, String>,
+    /// Beginnings of images' names that are replaced.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub image_mapping: BTreeMap<String, String>,
+    /// The `ConfigMap` that its resource modifiers are in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_modifier: Option<ResourceModifier>,
+    /// Its resource modifiers, as they were read: a restore that goes on follows the very same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_modifier_rules: Option<String>,
+    /// Whether a clone beside its original brings what acts outward, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub include_outward: bool,
+    /// Whether claims that something made first, with volumes that nothing mounts, are replaced.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub take_over_claims: bool,
+    /// Whether jobs that had finished come back, as finished.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub restore_finished_jobs: bool,
+    /// Workloads of the target that are scaled down while it works, as `namespace/name`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quiesce: Vec<String>,
+    /// What is run in restored pods, and before them.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub hooks: Map<String, Value>,
+}
+
+/// Where resource modifiers are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceModifier {
+    /// The kind of object: `configmap`.
+    pub kind: String,
+    /// Its namespace; Velero knows but its own.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What becomes of an object that exists already and differs from the backup's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ExistingResourcePolicy {
+    /// It is left as it is.
+    #[default]
+    None,
+    /// It is changed to what the backup holds.
+    Update,
+    /// It is deleted and made anew, where that is safe for its kind.
+    Recreate,
 }
 
 /// Resources whose recorded status comes back.
@@ -100,6 +158,45 @@ pub struct RestoreRecord {
     pub annotations: BTreeMap<String, String>,
     /// What was asked.
     pub spec: RestoreSpec,
+    /// How it was asked to work; a later run may do so otherwise.
+    #[serde(default)]
+    pub options: RestoreOptions,
+}
+
+/// How a restore works, beside what it brings back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", default)]
+pub struct RestoreOptions {
+    /// For how many seconds readiness is awaited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_timeout_seconds: Option<u64>,
+    /// For how many seconds what is being deleted is awaited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminating_timeout_seconds: Option<u64>,
+    /// The name that the cloud knows the cluster by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_name: Option<String>,
+    /// Accounts whose shared snapshots may be used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trusted_accounts: Vec<String>,
+    /// The key that new volumes are encrypted with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+}
+
+/// `bowline-run-2.json`: written before a further run of a restore changes anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreRun {
+    /// Which run it is; the first has no such record.
+    pub run: u32,
+    /// What tells it from another run that would have the same number.
+    pub uid: String,
+    /// The version of bowline.
+    pub version: String,
+    /// When it began.
+    pub start_timestamp: Timestamp,
 }
 
 #[cfg(test)]

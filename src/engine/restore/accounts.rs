@@ -2,16 +2,29 @@
 //!
 //! Every namespace comes with a `default` account before anybody can restore it. Left as it is, it
 //! would lack the image pull secrets that pods of the namespace rely on. As in Velero, nothing is
-//! taken from the live account.
+//! taken from the live account; what it says otherwise is changed only where that is asked for.
 
+use bowline_api::GroupResource;
 use serde_json::{Map, Value, json};
 
-use crate::engine::model::Object;
+use super::compare::{self, Compared};
+use super::error::Cause;
+use super::execute::{Execution, Outcome};
+use super::merge;
+use super::plan::{Row, Verdict};
+use super::prepare::Prepared;
+use crate::engine::model::difference::Difference;
+use crate::engine::model::restore::ExistingResourcePolicy;
+use crate::engine::model::{Kind, Object};
+use crate::engine::report::Problem;
+
+/// Lists of references, of which an account has those of both.
+const LISTS: [&str; 2] = ["secrets", "imagePullSecrets"];
 
 /// What to merge into a live account; nothing if it has all that ours has.
 pub(super) fn additions(ours: &Object, live: &Object) -> Option<Value> {
     let mut patch = Map::new();
-    for list in ["secrets", "imagePullSecrets"] {
+    for list in LISTS {
         if let Some(all) = union(ours.get(list), live.get(list)) {
             patch.insert(list.to_owned(), all);
         }
@@ -26,6 +39,64 @@ pub(super) fn additions(ours: &Object, live: &Object) -> Option<Value> {
         patch.insert("metadata".to_owned(), Value::Object(metadata));
     }
     (!patch.is_empty()).then_some(Value::Object(patch))
+}
+
+/// Where a live account says something else than ours; that it says more is no such place.
+pub(super) fn contradictions(differences: &[Difference]) -> Vec<String> {
+    let against = differences.iter().filter(|it| is_against(it));
+    against.map(|it| it.path.clone()).collect()
+}
+
+fn is_against(it: &Difference) -> bool {
+    let is_list = LISTS.iter().any(|list| it.path[1..].starts_with(list));
+    let is_addition = it.cluster.is_null() && it.path.starts_with("/metadata/");
+    !it.backup.is_null() && !is_list && !is_addition
+}
+
+/// What to merge into a live account so that it says in these places what ours does, and has all that
+/// ours has.
+fn change(ours: &Object, live: &Object, against: &[String]) -> Value {
+    let mut patch = merge::patch(&GroupResource::core("serviceaccounts"), ours, live, against);
+    json_patch::merge(&mut patch, &additions(ours, live).unwrap_or_else(|| json!({})));
+    patch
+}
+
+impl Execution<'_> {
+    /// Adds to a live account what the backup's has beyond it, and changes what the plan says.
+    pub(super) async fn complete_account(
+        &self,
+        row: &Row<'_>,
+        kind: &Kind,
+        prepared: &Prepared,
+        live: &Object,
+    ) -> Result<Outcome, Cause> {
+        let (id, ours) = (&prepared.id, &prepared.object);
+        let Compared { differences, marks } = compare::compared(id, ours, live);
+        let against = contradictions(&differences);
+        let policy = self.request.spec.existing_resource_policy.unwrap_or_default();
+        let is_changed = row.verdict == Verdict::Update && policy == ExistingResourcePolicy::Update;
+        let patch = match against.is_empty() {
+            true => additions(ours, live),
+            false if is_changed => {
+                let mut both = differences.iter().zip(&marks);
+                if both.any(|(it, mark)| is_against(it) && !row.seen.contains(mark)) {
+                    return Ok(self.not_updated(id, "it was changed since it was compared"));
+                }
+                Some(change(ours, live, &against))
+            }
+            false => {
+                let message = format!("it differs in {}, which stays", compare::named(&against));
+                self.journal.warn(Problem::of_item(id, "compare", message));
+                additions(ours, live)
+            }
+        };
+        let Some(patch) = patch else {
+            return Ok(if against.is_empty() { Outcome::Unchanged } else { Outcome::Differs });
+        };
+        let cluster = &self.context.cluster;
+        let patched = cluster.merge_patch(kind, id.namespace.as_deref(), &id.name, &patch).await;
+        Ok(self.settle(patched, id)?.map_or(Outcome::Failed, |_| Outcome::Updated))
+    }
 }
 
 fn metadata<'a>(account: &'a Object, map: &str) -> Option<&'a Map<String, Value>> {
@@ -76,6 +147,20 @@ mod tests {
         let live = object(json!({"metadata": {"annotations": {"role": "new"}}}));
         let team = json!({"metadata": {"annotations": {"team": "web"}}});
         assert_eq!(additions(&ours, &live), Some(team));
+    }
+
+    #[test]
+    fn a_change_makes_an_account_say_the_same_and_keeps_what_it_has_beyond() {
+        let ours = object(json!({"metadata": {"annotations": {"role": "old", "team": "web"}},
+            "automountServiceAccountToken": false}));
+        let live = object(json!({"metadata": {"resourceVersion": "7",
+            "annotations": {"role": "new", "more": "1"}}, "secrets": [{"name": "a"}]}));
+        let id = "serviceaccounts/shop/web".parse().unwrap();
+        let against = contradictions(&compare::differences(&id, &ours, &live));
+        assert_eq!(against, ["/automountServiceAccountToken", "/metadata/annotations/role"]);
+        let expected = json!({"metadata": {"resourceVersion": "7",
+            "annotations": {"role": "old", "team": "web"}}, "automountServiceAccountToken": false});
+        assert_eq!(change(&ours, &live, &against), expected);
     }
 
     #[test]

@@ -5,13 +5,15 @@ use serde_json::Value;
 
 use super::error::Cause;
 use super::execute::{Execution, Outcome};
-use super::owners::Orphan;
+use super::owners::Unlinked;
 use super::plan::{Row, Verdict, kind_of};
 use super::prepare::{self, Prepared};
-use super::{accounts, compare, jobs, select};
-use crate::engine::cluster::{self, Created, Creation};
+use super::relink::Made;
+use super::wording::told;
+use super::{compare, jobs, made_first, node_ports, select};
+use crate::engine::cluster::{self, Created};
 use crate::engine::model::{Catalog, Kind, Object};
-use crate::engine::report::{Problem, chain};
+use crate::engine::report::Problem;
 
 impl Execution<'_> {
     /// Makes one object, or changes it, as the plan says.
@@ -21,59 +23,96 @@ impl Execution<'_> {
         row: &Row<'_>,
         catalog: &Catalog,
     ) -> Result<(), Cause> {
+        let outcome = self.carry_out(index, row, catalog).await?;
+        self.conclude(index, row, outcome);
+        Ok(())
+    }
+
+    async fn carry_out(
+        &self,
+        index: usize,
+        row: &Row<'_>,
+        catalog: &Catalog,
+    ) -> Result<Outcome, Cause> {
         if row.ours {
-            self.record(index, Outcome::Unchanged);
-            return Ok(());
+            return Ok(Outcome::Unchanged);
         }
         let target = self.target(row);
         let Some(kind) = kind_of(catalog, &row.entry) else {
             let message = "the target does not serve this kind";
-            self.journal.error(Problem::of_item(&target, "create", message));
-            self.record(index, Outcome::Failed);
-            return Ok(());
+            return Ok(self.failed(Problem::of_item(&target, "create", message)));
         };
+        if !self.admits(row, &kind, &target).await? {
+            return Ok(Outcome::Failed);
+        }
         let (_, object) = select::read(self.ready, row.entry)?;
+        if let Some(problem) = self.held_back(row, &target, &object) {
+            return Ok(self.failed(problem));
+        }
         let prepared = prepare::prepare(&row.entry.id(), object, &self.plan.preparation);
-        let outcome = match row.verdict {
-            Verdict::Update => self.add_to_account(&kind, &prepared).await?,
-            _ => self.create(row, &kind, prepared).await?,
-        };
-        self.record(index, outcome);
-        Ok(())
+        if let Some(fault) = prepared.fault {
+            return Ok(self.failed(Problem::of_item(&target, "prepare", fault)));
+        }
+        let is_account = prepared.id.resource == GroupResource::core("serviceaccounts");
+        match row.verdict {
+            Verdict::Update if is_account => self.add_to_account(row, &kind, &prepared).await,
+            Verdict::Update => self.update(row, &kind, prepared).await,
+            _ if made_first::is_reserved(&prepared) => {
+                self.make_claim(index, row, &kind, &prepared).await
+            }
+            Verdict::Recreate => self.recreate(index, row, &kind, prepared).await,
+            _ => self.create(index, row, &kind, &prepared).await,
+        }
     }
 
-    async fn create(
+    fn failed(&self, problem: Problem) -> Outcome {
+        self.journal.error(problem);
+        Outcome::Failed
+    }
+
+    pub(super) async fn create(
         &self,
+        index: usize,
         row: &Row<'_>,
         kind: &Kind,
-        mut prepared: Prepared,
+        prepared: &Prepared,
     ) -> Result<Outcome, Cause> {
-        let owners = self.owners.resolve(&prepared.owners);
-        let orphan = owners.len() < prepared.owners.len();
-        if !orphan && !owners.is_empty() {
-            set_owners(&mut prepared.object, owners);
-        }
-        let id = prepared.id;
-        jobs::hold(&id, &mut prepared.object);
-        let namespace = id.namespace.as_deref();
-        let creation = Creation { mark: Some(prepare::RESTORE_UID_LABEL), ..Creation::default() };
-        let created =
-            self.context.cluster.create(kind, namespace, &prepared.object, &creation).await;
-        match self.settle(created, &id)? {
-            Some(Created::Created(live)) => {
-                self.owners.made(&row.uid, &live);
-                if let Some(status) = &prepared.status {
-                    self.write_status(kind, &id, status).await?;
-                }
-                if orphan {
-                    let (kind, namespace, name) = (kind.clone(), id.namespace, id.name);
-                    self.owners.remember(Orphan { kind, namespace, name, owners: prepared.owners });
-                }
-                Ok(Outcome::Created)
-            }
-            Some(Created::Exists) => self.made_meanwhile(row, kind, &id, &prepared.object).await,
+        match self.post(index, row, kind, prepared).await? {
+            Some(Created::Created(_)) => Ok(Outcome::Created),
+            Some(Created::Exists) => self.made_meanwhile(row, kind, prepared).await,
             None => Ok(Outcome::Failed),
         }
+    }
+
+    /// Sends one object, with those of its owners that are known; none if it was refused, which is told.
+    pub(super) async fn post(
+        &self,
+        index: usize,
+        row: &Row<'_>,
+        kind: &Kind,
+        prepared: &Prepared,
+    ) -> Result<Option<Created>, Cause> {
+        let (id, mut object) = (&prepared.id, prepared.object.clone());
+        let standing = self.standing(&prepared.owners).await?;
+        if standing.awaits.is_none() && !standing.references.is_empty() {
+            set_owners(&mut object, standing.references.clone());
+        }
+        jobs::hold(id, &mut object);
+        let created = node_ports::create(self, row, kind, id, &mut object).await?;
+        if let Some(Created::Created(live)) = &created {
+            self.owners.made(&row.uid, kind, id, live);
+            if let Some(uid) = standing.awaits {
+                let (kind, awaits) = (kind.clone(), Some(uid));
+                self.owners.remember(Unlinked { row: index, kind, awaits });
+            } else {
+                let made = Made { row: index, kind, prepared };
+                self.link(&made, &standing, Some(live.clone()), false).await?;
+            }
+            if let Some(status) = &prepared.status {
+                self.write_status(kind, id, status).await?;
+            }
+        }
+        Ok(created)
     }
 
     /// An error of one object is recorded; a cluster that is gone ends the restore.
@@ -82,11 +121,21 @@ impl Execution<'_> {
         result: Result<T, cluster::Error>,
         id: &ItemId,
     ) -> Result<Option<T>, Cause> {
+        self.settle_as("create", result, id)
+    }
+
+    /// As [`Self::settle`], where something else was tried than to make it.
+    pub(super) fn settle_as<T>(
+        &self,
+        operation: &'static str,
+        result: Result<T, cluster::Error>,
+        id: &ItemId,
+    ) -> Result<Option<T>, Cause> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.is_unreachable() => Err(error.into()),
             Err(error) => {
-                let problem = Problem::of_item(id, "create", chain(&error));
+                let problem = Problem::of_item(id, operation, told(&id.resource, &error));
                 self.journal.error(problem.with_status(error.status()));
                 Ok(None)
             }
@@ -98,50 +147,47 @@ impl Execution<'_> {
         &self,
         row: &Row<'_>,
         kind: &Kind,
-        id: &ItemId,
-        ours: &Object,
+        prepared: &Prepared,
     ) -> Result<Outcome, Cause> {
-        let live = self.context.cluster.get(kind, id.namespace.as_deref(), &id.name).await?;
+        let (id, ours) = (&prepared.id, &prepared.object);
+        let live = self.context.cluster.get(kind, id.namespace.as_deref(), &id.name).await;
+        let Some(live) = self.settle(live, id)? else { return Ok(Outcome::Failed) };
         let Some(live) = live else {
             self.journal.error(Problem::of_item(id, "create", "it came and went meanwhile"));
             return Ok(Outcome::Failed);
         };
-        self.owners.made(&row.uid, &live);
+        self.owners.made(&row.uid, kind, id, &live);
         let differences = compare::differences(id, ours, &live);
         if differences.is_empty() {
             return Ok(Outcome::Unchanged);
         }
         if id.resource == GroupResource::core("serviceaccounts") {
-            return self.add(kind, id, accounts::additions(ours, &live)).await;
+            return self.complete_account(row, kind, prepared, &live).await;
         }
         if id.resource == GroupResource::core("persistentvolumeclaims") {
             let message = "something else made this claim meanwhile; its data is not the backup's";
             self.journal.error(Problem::of_item(id, "create", message));
             return Ok(Outcome::Failed);
         }
-        let message = format!("it was made meanwhile and differs in {}", differences.join(", "));
+        let message = format!(
+            "it was made meanwhile and differs in {}",
+            compare::named(&compare::pointers(&differences))
+        );
         self.journal.warn(Problem::of_item(id, "create", message));
         Ok(Outcome::Differs)
     }
 
-    /// Adds to a live service account what the backup's has beyond it.
-    async fn add_to_account(&self, kind: &Kind, prepared: &Prepared) -> Result<Outcome, Cause> {
-        let id = &prepared.id;
-        let live = self.context.cluster.get(kind, id.namespace.as_deref(), &id.name).await?;
-        let additions = accounts::additions(&prepared.object, &live.unwrap_or_default());
-        self.add(kind, id, additions).await
-    }
-
-    async fn add(
+    /// Adds to a live service account what the backup's has beyond it, or changes it as the plan says.
+    async fn add_to_account(
         &self,
+        row: &Row<'_>,
         kind: &Kind,
-        id: &ItemId,
-        additions: Option<Value>,
+        prepared: &Prepared,
     ) -> Result<Outcome, Cause> {
-        let Some(patch) = additions else { return Ok(Outcome::Unchanged) };
-        let cluster = &self.context.cluster;
-        let patched = cluster.merge_patch(kind, id.namespace.as_deref(), &id.name, &patch).await;
-        Ok(self.settle(patched, id)?.map_or(Outcome::Failed, |_| Outcome::Updated))
+        let id = &prepared.id;
+        let live = self.context.cluster.get(kind, id.namespace.as_deref(), &id.name).await;
+        let Some(live) = self.settle(live, id)? else { return Ok(Outcome::Failed) };
+        self.complete_account(row, kind, prepared, &live.unwrap_or_default()).await
     }
 }
 

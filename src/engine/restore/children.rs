@@ -13,7 +13,11 @@ pub(super) enum Fate {
     Remade,
     /// It is not made, lest its controller makes what cannot come back.
     Refused,
-    /// None of these: it is skipped, or there and different.
+    /// It had run to its end: what is left of it is not to run again.
+    Finished,
+    /// It is there, and different: its controller works by what is there.
+    There,
+    /// None of these: it is skipped.
     Absent,
 }
 
@@ -29,7 +33,7 @@ pub(super) struct Owner {
 /// Tells why this object is left to its owner, if it is not restored for that reason.
 ///
 /// So it is only if its controller is in the archive under the recorded uid, kind, namespace and name, comes
-/// back in this restore or is refused, and is built in: its kind and the object's are in a fixed table.
+/// back in this restore, is there or is refused, and is built in: its kind and the object's are in a fixed table.
 /// `owner_by_uid` finds an object of the archive by its recorded uid.
 pub(super) fn left_to_owner(
     child: &ItemId,
@@ -44,8 +48,21 @@ pub(super) fn left_to_owner(
         _ if !(remakes && agrees) => None,
         Fate::Made | Fate::Remade => Some(format!("{} makes it again", owner.id)),
         Fate::Refused => Some(format!("its owner {} is refused", owner.id)),
+        Fate::Finished => Some(format!("its owner {} had finished", owner.id)),
+        Fate::There => Some(format!("{} is there, and makes its own", owner.id)),
         Fate::Absent => None,
     }
+}
+
+/// Whether the controller of a built-in owner makes this object, by what it says of itself.
+pub(super) fn is_remade(child: &ItemId, meta: &Meta) -> bool {
+    let is_made_by = |reference: &OwnerReference| {
+        let kind = reference.kind.to_ascii_lowercase();
+        let plurals = [format!("{kind}s"), kind];
+        let owners = plurals.map(|it| GroupResource::new(group(&reference.api_version), &it));
+        owners.iter().any(|owner| kinds::remakes(owner, &child.resource))
+    };
+    meta.controller().is_some_and(is_made_by)
 }
 
 /// Whether a reference on `child` names this owner. An owner lives in the child's namespace.
@@ -109,6 +126,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_of_a_finished_job_does_not_run_again() {
+        let meta = owned_by("batch/v1", "Job", "migrate", "u1");
+        let expected = Some("its owner jobs.batch/shop/migrate had finished".to_owned());
+        assert_eq!(maker(POD, &meta, "jobs.batch/shop/migrate", Fate::Finished), expected);
+    }
+
+    #[test]
     fn every_built_in_owner_is_known_by_its_kind() {
         for (child, owner, version, kind) in [
             ("pods/shop/x", "replicasets.apps/shop/o", "apps/v1", "ReplicaSet"),
@@ -126,9 +150,23 @@ mod tests {
     }
 
     #[test]
+    fn what_controllers_make_is_known_by_what_it_says_of_its_owner() {
+        let remade = |child: &str, version, kind| {
+            is_remade(&child.parse().unwrap(), &owned_by(version, kind, "o", "u1"))
+        };
+        assert!(remade(POD, "apps/v1", "StatefulSet"));
+        assert!(remade("endpointslices.discovery.k8s.io/shop/x", "v1", "Endpoints"));
+        assert!(!remade(POD, "example.com/v1", "StatefulSet"));
+        assert!(!remade("configmaps/shop/c", "apps/v1", "StatefulSet"));
+        assert!(!is_remade(&POD.parse().unwrap(), &Meta::default()));
+    }
+
+    #[test]
     fn a_child_whose_owner_does_not_come_back_is_restored() {
         let meta = owned_by("apps/v1", "StatefulSet", "nginx-ss", "u1");
         assert_eq!(maker(POD, &meta, SET, Fate::Absent), None);
+        let there = maker(POD, &meta, SET, Fate::There).unwrap();
+        assert!(there.ends_with("is there, and makes its own"), "{there}");
         let elsewhere = owned_by("apps/v1", "StatefulSet", "nginx-ss", "u2");
         assert_eq!(maker(POD, &elsewhere, SET, Fate::Made), None);
     }

@@ -118,6 +118,13 @@ fn check<'a>(
     snapshot: Option<&'a NativeSnapshot>,
 ) -> Result<Result<Restorable<'a>, String>, Error> {
     let Some(row) = row else { return Ok(Err(no_volume(ready, name))) };
+    if let Some(other) = plan.claims.iter().find(|claim| claim.volume_row == row) {
+        let other = other.source(plan);
+        return Ok(Err(format!(
+            "its persistent volume {name} is that of claim {}, too",
+            other.name
+        )));
+    }
     let (_, volume) =
         select::read(ready, plan.rows[row].entry).map_err(|cause| damaged(ready, cause))?;
     let volume = Value::Object(volume);

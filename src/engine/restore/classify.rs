@@ -7,11 +7,14 @@ use bowline_api::{GroupResource, ItemId};
 
 use super::Preparation;
 use super::error::Error;
-use super::plan::{Row, Verdict, api_version};
+use super::jobs;
+use super::plan::{Row, Turn, Verdict};
 use super::preflight::{Ready, Request};
 use super::prepare;
 use super::select::{self, Selected, damaged};
-use crate::engine::archive::Entry;
+use super::staging::services;
+use super::versions::{self, Versions};
+use crate::engine::model::fields::text_at;
 use crate::engine::model::kinds::{self, Step};
 use crate::engine::model::{Meta, Object};
 
@@ -22,11 +25,14 @@ pub(super) fn custom_kinds(ready: &Ready) -> BTreeSet<GroupResource> {
     entries.filter_map(|entry| entry.name().parse().ok()).collect()
 }
 
+/// What to do about objects whose API nobody answers for.
+const UNANSWERED: &str = "repair what serves it, or delete its APIService, and restore again";
+
 /// What deciding by the tables alone needs.
 pub(super) struct Tables<'a, 't> {
     pub ready: &'a Ready,
     pub request: &'t Request,
-    pub custom: BTreeSet<GroupResource>,
+    pub versions: &'t Versions,
     pub preparation: &'t Preparation,
 }
 
@@ -35,10 +41,10 @@ impl<'a> Tables<'a, '_> {
     pub(super) fn classify(&self, selected: Selected<'a>) -> Result<Row<'a>, Error> {
         let Selected { entry, meta } = selected;
         let id = entry.id();
-        let entry = self.in_served_version(entry);
+        let entry = self.versions.choose(self.ready, entry);
         let (_, object) =
             select::read(self.ready, entry).map_err(|cause| damaged(self.ready, cause))?;
-        let (step, _) = kinds::step(&id.resource, self.custom.contains(&id.resource));
+        let (step, _) = kinds::step(&id.resource, self.versions.is_custom(&id.resource));
         let mut row = Row {
             entry,
             step,
@@ -46,32 +52,36 @@ impl<'a> Tables<'a, '_> {
             reason: Cow::Borrowed(""),
             uid: meta.uid.clone(),
             live_uid: None,
+            differences: Vec::new(),
+            seen: BTreeSet::new(),
             ours: false,
             hint: None,
-            first: false,
+            turn: Turn::Rest,
             child: None,
+            finished: self.comes_back_finished(&id, &object),
+            dying: false,
+            stage: None,
         };
         if let Some(reason) = self.never(&id, &meta, &object) {
             row.decide(Verdict::Skip, reason);
-        } else if !is_served(self.ready, &self.custom, &entry) {
-            row.decide(Verdict::Refuse, not_served(self.ready, &entry));
+        } else if !self.versions.serves(self.ready, &entry) {
+            row.decide(Verdict::Refuse, versions::not_served(self.ready, &entry));
+            row.hint = self.hint(&id);
         } else {
-            row.first = step == Step::Services && self.names_its_ports(&id, object);
+            if step == Step::Services && self.names_its_ports(&id, object) {
+                row.turn = Turn::First;
+            }
             row.child = (!meta.owner_references.is_empty()).then(|| Box::new(meta));
         }
         Ok(row)
     }
 
-    /// The object in the version that the source preferred, or else in one that the target serves.
-    ///
-    /// Velero writes others, too, where it was told to (`EnableAPIGroupVersions`).
-    fn in_served_version(&self, entry: Entry<'a>) -> Entry<'a> {
-        if is_served(self.ready, &self.custom, &entry) {
-            return entry;
+    /// What would help where the target does not serve a kind.
+    fn hint(&self, id: &ItemId) -> Option<&'static str> {
+        if unanswered(self.ready, &id.resource.group).is_some() {
+            return Some(UNANSWERED);
         }
-        let id = entry.id();
-        let mut versions = self.ready.opened.contents.versions(&id);
-        versions.find(|it| is_served(self.ready, &self.custom, it)).unwrap_or(entry)
+        self.ready.catalog.get(&id.resource).map(|_| versions::OTHER_VERSIONS)
     }
 
     /// Why an object never comes back, if it does not.
@@ -87,7 +97,13 @@ impl<'a> Tables<'a, '_> {
             );
         }
         let selects = |namespace: &str, name: &str| service_selects(self.ready, namespace, name);
-        kinds::never_restored_object(id, meta, object, &selects)
+        let reason = kinds::never_restored_object(id, meta, object, &selects);
+        reason.filter(|_| !self.comes_back_finished(id, object))
+    }
+
+    /// Whether it is a job that had finished, and is to be restored as finished.
+    fn comes_back_finished(&self, id: &ItemId, object: &Object) -> bool {
+        self.request.spec.restore_finished_jobs && jobs::had_finished(id, object)
     }
 
     fn names_its_ports(&self, id: &ItemId, service: Object) -> bool {
@@ -111,20 +127,24 @@ fn service_selects(ready: &Ready, namespace: &str, name: &str) -> bool {
     found.and_then(|(_, object)| selector(object)).unwrap_or(false)
 }
 
-/// Whether the target takes this kind in this version, now or once its definition is restored.
-fn is_served(ready: &Ready, custom: &BTreeSet<GroupResource>, entry: &Entry<'_>) -> bool {
-    let version = api_version(entry.resource(), entry.version());
-    ready.catalog.serves(entry.resource(), &version)
-        || (custom.contains(entry.resource()) && ready.catalog.get(entry.resource()).is_none())
+/// The aggregated APIs, by group and version, that objects which are meant register.
+pub(super) fn aggregated_apis(
+    ready: &Ready,
+    selected: &[Selected<'_>],
+) -> Result<BTreeSet<(String, String)>, Error> {
+    let resource = GroupResource::new("apiregistration.k8s.io", "apiservices");
+    let mut apis = BTreeSet::new();
+    for Selected { entry, .. } in selected.iter().filter(|it| *it.entry.resource() == resource) {
+        let (_, object) = select::read(ready, *entry).map_err(|cause| damaged(ready, cause))?;
+        let text = |key| text_at(&object, &["spec", key]).map(str::to_owned);
+        let api = text("group").zip(text("version"));
+        apis.extend(api.filter(|_| !services(&entry.id(), &object).is_empty()));
+    }
+    Ok(apis)
 }
 
-fn not_served(ready: &Ready, entry: &Entry<'_>) -> String {
-    let wanted = api_version(entry.resource(), entry.version());
-    match ready.catalog.get(entry.resource()) {
-        Some(kind) => format!(
-            "the backup holds it as {wanted}, which the target does not serve; it serves {}",
-            kind.api_version()
-        ),
-        None => format!("the target does not serve {} ({wanted})", entry.resource()),
-    }
+/// Why nobody answers for an API group of the target, if so.
+pub(super) fn unanswered<'a>(ready: &'a Ready, group: &str) -> Option<&'a str> {
+    let found = ready.catalog.unavailable.iter().find(|(name, _)| name == group);
+    found.map(|(_, reason)| reason.as_str())
 }

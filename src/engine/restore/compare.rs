@@ -5,21 +5,57 @@ use serde_json::Value;
 
 use super::Preparation;
 use super::insignificant::drop_insignificant;
+use super::jobs;
 use super::prepare::prepare;
+use super::quiesce;
 use crate::engine::model::Object;
+use crate::engine::model::difference::{self, Difference};
+use crate::engine::model::digest;
 use crate::engine::model::fields::{maps_at, maps_at_mut, remove, text_at};
 
-/// Tells where a prepared object and the live one of the same name differ in what somebody meant: JSON
-/// pointers (RFC 6901), never values.
+/// How many fields a message names.
+const NAMED: usize = 8;
+/// How many hexadecimal digits a mark has.
+const MARK: usize = 32;
+
+/// Tells where a prepared object and the live one of the same name differ in what somebody meant.
 ///
 /// What the server and controllers fill in, defaults, and the marks of restores do not count. An archived
 /// object is the same as the live one it was read from.
-pub(super) fn differences(id: &ItemId, ours: &Object, live: &Object) -> Vec<String> {
+pub(super) fn differences(id: &ItemId, ours: &Object, live: &Object) -> Vec<Difference> {
+    let (ours, live) = significant(id, ours, live);
+    difference::differences(&id.resource, &ours, &live)
+}
+
+/// Where two objects differ, and what the live one holds there.
+pub(super) struct Compared {
+    pub differences: Vec<Difference>,
+    /// A digest of each field and what is live there: the same as long as nobody changes that.
+    pub marks: Vec<String>,
+}
+
+/// Compares as [`differences`] does, and marks what was seen.
+pub(super) fn compared(id: &ItemId, ours: &Object, live: &Object) -> Compared {
+    let (ours, live) = significant(id, ours, live);
+    let differences = difference::differences(&id.resource, &ours, &live);
+    let live = Value::Object(live);
+    let mark = |it: &Difference| {
+        let value = live.pointer(&it.path).map(Value::to_string).unwrap_or_default();
+        digest::short(&format!("{}\n{value}", it.path), MARK)
+    };
+    let marks = differences.iter().map(mark).collect();
+    Compared { differences, marks }
+}
+
+/// What somebody meant, of both.
+fn significant(id: &ItemId, ours: &Object, live: &Object) -> (Object, Object) {
     // Who chose a node port was decided when ours was prepared.
     let context = Preparation { preserve_node_ports: true, ..Preparation::default() };
+    let was = live;
     let is_bound = text_at(live, &["status", "phase"]) == Some("Bound");
     let mut ours = ours.clone();
     let mut live = prepare(id, live.clone(), &context).object;
+    quiesce::as_noted(&mut live);
     if id.resource == GroupResource::core("services") {
         drop_allocated_ports(&ours, &mut live);
     }
@@ -29,10 +65,23 @@ pub(super) fn differences(id: &ItemId, ours: &Object, live: &Object) -> Vec<Stri
             remove(claim, &["spec", "resources", "requests", "storage"]);
         }
     }
+    jobs::drop_suspension(id, &mut ours, &mut live, was);
     drop_insignificant(&id.resource, &mut ours, &mut live);
-    let mut found = Vec::new();
-    compare_maps(&ours, &live, &mut String::new(), &mut found);
-    found
+    (ours, live)
+}
+
+/// The fields of some differences, as JSON pointers.
+pub(super) fn pointers(differences: &[Difference]) -> Vec<String> {
+    differences.iter().map(|difference| difference.path.clone()).collect()
+}
+
+/// Fields in a message; of many, the first.
+pub(super) fn named(pointers: &[String]) -> String {
+    let named = pointers.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match pointers.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 /// Takes out of the live Service the node ports that ours leaves to the cluster.
@@ -43,38 +92,6 @@ fn drop_allocated_ports(ours: &Object, live: &mut Object) {
             live.remove("nodePort");
         }
     }
-}
-
-fn compare_maps(ours: &Object, live: &Object, path: &mut String, found: &mut Vec<String>) {
-    let only_live = live.keys().filter(|key| !ours.contains_key(*key));
-    for key in ours.keys().chain(only_live) {
-        let token = key.replace('~', "~0").replace('/', "~1");
-        within(path, &token, |path| match (ours.get(key), live.get(key)) {
-            (Some(ours), Some(live)) => compare(ours, live, path, found),
-            _ => found.push(path.clone()),
-        });
-    }
-}
-
-fn compare(ours: &Value, live: &Value, path: &mut String, found: &mut Vec<String>) {
-    match (ours, live) {
-        (Value::Object(ours), Value::Object(live)) => compare_maps(ours, live, path, found),
-        (Value::Array(ours), Value::Array(live)) if ours.len() == live.len() => {
-            for (index, (ours, live)) in ours.iter().zip(live).enumerate() {
-                within(path, &index.to_string(), |path| compare(ours, live, path, found));
-            }
-        }
-        (ours, live) if ours == live => {}
-        _ => found.push(path.clone()),
-    }
-}
-
-fn within(path: &mut String, token: &str, visit: impl FnOnce(&mut String)) {
-    let length = path.len();
-    path.push('/');
-    path.push_str(token);
-    visit(path);
-    path.truncate(length);
 }
 
 #[cfg(test)]
@@ -97,9 +114,14 @@ mod tests {
         prepare(&sample.id, sample.object.clone(), &context()).object
     }
 
+    /// The fields in which what a restore would make differs from the live object.
+    fn paths(id: &ItemId, ours: &Object, live: &Object) -> Vec<String> {
+        differences(id, ours, live).into_iter().map(|it| it.path).collect()
+    }
+
     fn between(id: &str, ours: Value, live: Value) -> Vec<String> {
         let id: ItemId = id.parse().unwrap();
-        differences(&id, &prepare(&id, object(ours), &context()).object, &object(live))
+        paths(&id, &prepare(&id, object(ours), &context()).object, &object(live))
     }
 
     /// What another life in the same cluster changes about an object.
@@ -180,7 +202,7 @@ mod tests {
     fn check_leaf(sample: &Sample, ours: &Value, pointer: &str) {
         let mut changed = ours.clone();
         change(changed.pointer_mut(pointer).unwrap());
-        let found = differences(&sample.id, &object(changed), &sample.object);
+        let found = paths(&sample.id, &object(changed), &sample.object);
         let [found] = &found[..] else { panic!("{} {pointer}: {found:?}", sample.id) };
         // A default that is no longer one is told as a whole.
         let is_there = found.starts_with(pointer) || pointer.starts_with(found.as_str());

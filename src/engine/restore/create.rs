@@ -2,63 +2,73 @@
 
 use std::sync::Arc;
 
-use super::document::{self, PlanDocument};
+use super::alterations;
 use super::error::{Cause, Error};
 use super::execute::Execution;
+use super::hooks;
+use super::identity;
 use super::plan::{self, Plan};
 use super::preflight::{self, Ready, Request};
+use super::quiesce;
 use super::readiness;
-use super::records::{self, Records};
+use super::records::{self, Place, Records};
 use super::rights;
+use super::take_over;
 use super::volumes;
-use crate::engine::context::{Context, Right};
+use crate::engine::context::Context;
 use crate::engine::event::Stage;
 use crate::engine::journal::Journal;
-use crate::engine::model::restore::RestoreRecord;
-use crate::engine::report::{Phase, Problem, RestoreReport, VolumeReport, chain};
-
-/// Decides what a restore would do; changes nothing.
-pub async fn dry_run(context: &Context, request: &Request) -> Result<PlanDocument, Error> {
-    let journal = journal(context, request);
-    let ready = check(context, &journal, request).await?;
-    let record = records::identity(context, request, &ready).await?;
-    journal.stage(Stage::Planning);
-    let mut plan = Box::pin(plan::plan(context, request, &ready, &record.uid)).await?;
-    let rights = rights::ask(context, &plan).await;
-    match plan.check_answered() {
-        Err(error) if Right::missing(&rights).is_empty() => return Err(error),
-        Err(error) => plan.warnings.push(Problem::of_run("plan", chain(&error))),
-        Ok(()) => {}
-    }
-    warn(&journal, &plan);
-    document::write(request, &ready, &plan, rights)
-}
+use crate::engine::report::{Awaited, Phase, Problem, RestoreReport, VolumeReport, chain};
 
 /// Restores a backup.
 ///
 /// A problem with one object or volume is data in the report; an error means that nothing was done,
 /// or, as [`Error::Broken`], that the same call goes on with it.
 pub async fn create(context: &Context, request: &Request) -> Result<RestoreReport, Error> {
+    let request = &alterations::load(context, request).await?;
     let journal = journal(context, request);
     let ready = check(context, &journal, request).await?;
-    let record = records::identity(context, request, &ready).await?;
+    let mut identity = identity::find(context, request, &ready).await?;
     journal.stage(Stage::Planning);
-    let mut plan = Box::pin(plan::plan(context, request, &ready, &record.uid)).await?;
+    let mut plan = Box::pin(plan::plan(context, request, &ready, &identity)).await?;
     rights::require(context, &plan).await?;
     plan.check_answered()?;
+    let broken = |cause| broken(&request.name, cause);
+    let place = records::place(context, &identity.record).await.map_err(broken)?;
+    if matches!(place, Place::Elsewhere(_))
+        && identity.runs == 0
+        && let Some(uid) = identity::in_cluster(context, request, &ready, &plan).await?
+    {
+        journal.note("an earlier run of this restore is in the cluster: it goes on with that one");
+        identity.record.uid = uid;
+        plan = Box::pin(plan::plan(context, request, &ready, &identity)).await?;
+        plan.check_answered()?;
+    }
     warn(&journal, &plan);
-    let execution = Execution::new(context, &journal, request, &ready, &plan);
-    Box::pin(run(&execution, record))
-        .await
-        .map_err(|source| Error::Broken { name: request.name.clone(), source: Box::new(source) })
+    let records = Records::begin(context, &journal, identity, &place).await.map_err(broken)?;
+    let mut execution = Execution::new(context, &journal, request, &ready, &plan);
+    execution.is_recorded = records.is_shared;
+    Box::pin(run(&execution, &records)).await.map_err(broken)
 }
 
-fn journal(context: &Context, request: &Request) -> Arc<Journal> {
+fn broken(name: &str, cause: Cause) -> Error {
+    let name = name.to_owned();
+    match cause {
+        Cause::Interrupted => Error::Interrupted { name },
+        source => Error::Broken { name, source: Box::new(source) },
+    }
+}
+
+pub(super) fn journal(context: &Context, request: &Request) -> Arc<Journal> {
     let observer = Arc::clone(&context.observer);
     Arc::new(Journal::of_restore(observer, context.clock, &request.name))
 }
 
-async fn check(context: &Context, journal: &Journal, request: &Request) -> Result<Ready, Error> {
+pub(super) async fn check(
+    context: &Context,
+    journal: &Journal,
+    request: &Request,
+) -> Result<Ready, Error> {
     journal.stage(Stage::Opening);
     let ready = Box::pin(preflight::check(context, request)).await?;
     let backup = &ready.opened.backup;
@@ -72,24 +82,39 @@ async fn check(context: &Context, journal: &Journal, request: &Request) -> Resul
     Ok(ready)
 }
 
-fn warn(journal: &Journal, plan: &Plan<'_>) {
+pub(super) fn warn(journal: &Journal, plan: &Plan<'_>) {
     plan.warnings.iter().for_each(|problem| journal.warn(problem.clone()));
 }
 
-async fn run(execution: &Execution<'_>, record: RestoreRecord) -> Result<RestoreReport, Cause> {
+async fn run(execution: &Execution<'_>, records: &Records<'_>) -> Result<RestoreReport, Cause> {
     let journal = execution.journal;
-    let records = Records::begin(execution.context, journal, record).await?;
+    let _heeding = execution.context.stop.heed();
     let log = records.running_log(journal);
-    let work = bring_back(execution);
-    let mut volumes = match &log {
-        Some(log) => Box::pin(log.during(work)).await?,
-        None => work.await?,
+    let work = unless_stopped(execution);
+    let done = match &log {
+        Some(log) => Box::pin(log.during(work)).await,
+        None => work.await,
     };
+    if let (Err(cause), Some(log)) = (&done, &log) {
+        journal.last_word(&chain(cause));
+        log.write_rest().await;
+    }
+    let mut volumes = done?;
     journal.stage(Stage::Recording);
     volumes.extend(other_claims(execution));
-    let report = report(execution, &records.record, volumes);
+    let report = report(execution, records, volumes);
     records.finish(execution, &report, log.as_ref()).await;
     Ok(with_late_problems(execution, report))
+}
+
+/// Carries the plan out; asked to stop, it ends between two changes.
+async fn unless_stopped(execution: &Execution<'_>) -> Result<Vec<VolumeReport>, Cause> {
+    let done = tokio::select! {
+        biased;
+        done = Box::pin(bring_back(execution)) => done,
+        () = execution.context.stop.quiet() => Err(Cause::Interrupted),
+    };
+    done.inspect_err(|_| quiesce::tell(execution))
 }
 
 /// Makes what the plan says, and waits until it has come up.
@@ -97,10 +122,15 @@ async fn bring_back(execution: &Execution<'_>) -> Result<Vec<VolumeReport>, Caus
     let journal = execution.journal;
     journal.stage(Stage::Restoring);
     journal.expect(execution.plan.rows.len() as u64);
+    quiesce::down(execution).await?;
     let ((), volumes) = futures::try_join!(execution.steps(), volumes::restore_all(execution))?;
     journal.stage(Stage::Awaiting);
-    readiness::await_workloads(execution, &volumes).await?;
+    let awaiting = readiness::await_workloads(execution, &volumes);
+    let (awaited, ()) = futures::join!(awaiting, hooks::run(execution));
+    awaited?;
+    quiesce::up(execution).await?;
     execution.finish().await?;
+    take_over::report_kept(execution).await;
     Ok(volumes)
 }
 
@@ -117,7 +147,9 @@ fn other_claims(execution: &Execution<'_>) -> Vec<VolumeReport> {
         let state = match row.verdict {
             plan::Verdict::Create | plan::Verdict::Unchanged if row.is_empty() => "empty",
             plan::Verdict::Create => "unbound",
-            plan::Verdict::Unchanged | plan::Verdict::Update => "unchanged",
+            plan::Verdict::Unchanged | plan::Verdict::Update | plan::Verdict::Recreate => {
+                "unchanged"
+            }
             plan::Verdict::Differs => "differs",
             plan::Verdict::Refuse => "refused",
             plan::Verdict::Skip | plan::Verdict::Reattach => "skipped",
@@ -158,17 +190,22 @@ fn missing_claims(plan: &Plan<'_>) -> impl Iterator<Item = VolumeReport> {
 
 fn report(
     execution: &Execution<'_>,
-    record: &RestoreRecord,
+    records: &Records<'_>,
     volumes: Vec<VolumeReport>,
 ) -> RestoreReport {
+    let record = &records.record;
     let (warnings, errors) = execution.journal.problems();
     RestoreReport {
         name: record.name.clone(),
         uid: record.uid.clone(),
+        run: records.run,
         backup: record.spec.backup_name.clone(),
         phase: Phase::of_errors(errors.len()),
         items: execution.counts(),
+        kinds: execution.counts_by_kind(),
         volumes,
+        awaited: Awaited::of_errors(&errors),
+        hooks: execution.hooks.counts(),
         warnings,
         errors,
         start_timestamp: record.start_timestamp,

@@ -1,17 +1,15 @@
-//! A plan as people and programs read it.
+//! A plan as people and programs read it: a header, every object, and what it comes to.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use serde::Serialize;
 
-use super::error::Error;
-use super::missing::Missing;
-use super::plan::{Plan, Row, Verdict};
-use super::preflight::{Ready, Request};
-use super::prepare;
-use super::select::{self, damaged};
+use super::plan::Verdict;
+use super::rehearsal::{DryRun, Rehearsal, RehearsalCounts};
+use crate::engine::archive::IgnoredEntry;
 use crate::engine::context::Right;
-use crate::engine::model::kinds::{self, Step};
+use crate::engine::model::difference::Difference;
 use crate::engine::report::Problem;
 
 /// One object of the plan, as it is printed.
@@ -31,12 +29,60 @@ pub struct PlannedItem {
     pub name: String,
     /// Why.
     pub reason: Option<String>,
+    /// What would help, where it is not made as it should be.
+    pub hint: Option<String>,
     /// How it is changed before it is made.
     pub transformations: Vec<String>,
+    /// What it still names by an old name, and nothing changes: for a person to look at.
+    pub hints: Vec<String>,
+    /// Where what would be made differs from what is there.
+    pub differences: Vec<Difference>,
+    /// What the API server said to it; of `--dry-run=server` only.
+    pub server_dry_run: Option<Rehearsal>,
+}
+
+/// What is known before the first object.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanHeader {
+    /// The restore's name.
+    pub name: String,
+    /// The backup.
+    pub backup: String,
+    /// How thoroughly the plan was tried out.
+    pub dry_run: DryRun,
+    /// Namespaces that come back under another name.
+    pub namespace_mapping: BTreeMap<String, String>,
+    /// What the restore needs to be allowed, and whether it is.
+    pub rights: Vec<Right>,
+    /// What is odd about it, although it can be carried out.
+    pub warnings: Vec<Problem>,
+    /// Entries of the archive that mean nothing to a restore; of very many the first.
+    pub ignored: Vec<IgnoredEntry>,
+}
+
+/// What is known after the last object.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanFooter {
+    /// How many objects have which verdict.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// How many objects the API server took, refused or was not asked about; of `--dry-run=server`
+    /// only.
+    pub server_dry_run: Option<RehearsalCounts>,
+}
+
+/// Takes a plan as it is written: nothing holds it as a whole.
+pub trait PlanReader: Send {
+    /// Takes what comes before all objects; called once.
+    fn begin(&mut self, header: PlanHeader) -> io::Result<()>;
+
+    /// Takes the next object, in the order of the steps.
+    fn item(&mut self, item: PlannedItem) -> io::Result<()>;
 }
 
 /// The whole plan, as it is printed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PlanDocument {
@@ -44,88 +90,63 @@ pub struct PlanDocument {
     pub name: String,
     /// The backup.
     pub backup: String,
+    /// How thoroughly the plan was tried out.
+    pub dry_run: DryRun,
     /// Namespaces that come back under another name.
     pub namespace_mapping: BTreeMap<String, String>,
-    /// How many objects have which verdict.
-    pub counts: BTreeMap<&'static str, u64>,
-    /// Every object, in the order of the steps.
-    pub items: Vec<PlannedItem>,
     /// What the restore needs to be allowed, and whether it is.
     pub rights: Vec<Right>,
     /// What is odd about it, although it can be carried out.
     pub warnings: Vec<Problem>,
+    /// Entries of the archive that mean nothing to a restore; of very many the first.
+    pub ignored: Vec<IgnoredEntry>,
+    /// Every object, in the order of the steps.
+    pub items: Vec<PlannedItem>,
+    /// How many objects have which verdict.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// How many objects the API server took, refused or was not asked about; of `--dry-run=server`
+    /// only.
+    pub server_dry_run: Option<RehearsalCounts>,
 }
 
-/// Writes a plan out as people and programs read it.
-pub(super) fn write(
-    request: &Request,
-    ready: &Ready,
-    plan: &Plan<'_>,
-    rights: Vec<Right>,
-) -> Result<PlanDocument, Error> {
-    let mut items: Vec<PlannedItem> =
-        plan.bare_namespaces.iter().map(|name| bare_namespace(name)).collect();
-    for row in &plan.rows {
-        items.push(planned(ready, plan, row)?);
-    }
-    items.extend(plan.missing.iter().map(|missing| not_held(plan, missing)));
-    let mut counts = BTreeMap::new();
-    for item in &items {
-        *counts.entry(item.verdict.word()).or_insert(0) += 1;
-    }
-    Ok(PlanDocument {
-        name: request.name.clone(),
-        backup: request.spec.backup_name.clone(),
-        namespace_mapping: request.spec.namespace_mapping.clone(),
-        counts,
-        items,
-        rights,
-        warnings: plan.warnings.clone(),
-    })
-}
-
-fn bare_namespace(name: &str) -> PlannedItem {
-    PlannedItem {
-        step: Step::Namespaces.to_string(),
-        verdict: Verdict::Create,
-        resource: "namespaces".to_owned(),
-        namespace: None,
-        name: name.to_owned(),
-        reason: Some("the backup does not hold the namespace itself".to_owned()),
-        transformations: Vec::new(),
+impl PlanDocument {
+    /// Takes what comes after all objects.
+    pub fn end(&mut self, footer: PlanFooter) {
+        let PlanFooter { counts, server_dry_run } = footer;
+        (self.counts, self.server_dry_run) = (counts, server_dry_run);
     }
 }
 
-fn not_held(plan: &Plan<'_>, missing: &Missing) -> PlannedItem {
-    let target = plan.preparation.target(&missing.id);
-    let (step, _) = kinds::step(&target.resource, false);
-    PlannedItem {
-        step: step.to_string(),
-        verdict: missing.verdict,
-        resource: target.resource.to_string(),
-        namespace: target.namespace,
-        name: target.name,
-        reason: Some(missing.reason.clone()),
-        transformations: Vec::new(),
+/// Holds the plan as a whole, for those who want that.
+impl PlanReader for PlanDocument {
+    fn begin(&mut self, header: PlanHeader) -> io::Result<()> {
+        let PlanHeader { name, backup, dry_run, namespace_mapping, rights, warnings, ignored } =
+            header;
+        *self = Self {
+            name,
+            backup,
+            dry_run,
+            namespace_mapping,
+            rights,
+            warnings,
+            ignored,
+            ..Self::default()
+        };
+        Ok(())
+    }
+
+    fn item(&mut self, item: PlannedItem) -> io::Result<()> {
+        self.items.push(item);
+        Ok(())
     }
 }
 
-fn planned(ready: &Ready, plan: &Plan<'_>, row: &Row<'_>) -> Result<PlannedItem, Error> {
-    let id = row.entry.id();
-    let (target, changes) = if matches!(row.verdict, Verdict::Create | Verdict::Reattach) {
-        let (_, object) = select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
-        let prepared = prepare::prepare(&id, object, &plan.preparation);
-        (prepared.id, prepared.changes)
-    } else {
-        (plan.preparation.target(&id), Vec::new())
-    };
-    Ok(PlannedItem {
-        step: row.step.to_string(),
-        verdict: row.verdict,
-        resource: target.resource.to_string(),
-        namespace: target.namespace,
-        name: target.name,
-        reason: Some(row.reason.to_string()).filter(|reason| !reason.is_empty()),
-        transformations: changes,
-    })
+impl PlanFooter {
+    /// Counts an object in.
+    pub(super) fn count(&mut self, item: &PlannedItem) {
+        *self.counts.entry(item.verdict.word()).or_insert(0) += 1;
+        if let Some(rehearsal) = &item.server_dry_run {
+            self.server_dry_run.get_or_insert_default().count(rehearsal.status);
+        }
+    }
 }

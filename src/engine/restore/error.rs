@@ -2,12 +2,14 @@
 
 use bowline_api::SnapshotterError;
 
+use super::alterations;
 use crate::engine::context::{Right, rights};
-use crate::engine::model::{filter, names, zones};
+use crate::engine::model::{filter, hooks, names, zones};
 use crate::engine::report::Phase;
 use crate::engine::{archive, cluster, store};
 
-/// Why a restore was not made. Only [`Error::Broken`] comes after something was written.
+/// Why a restore was not made. Only [`Error::Broken`] and [`Error::Interrupted`] come after something
+/// was written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The name cannot be one.
@@ -26,6 +28,23 @@ pub enum Error {
         /// Why it cannot be resumed.
         reason: String,
     },
+    /// The restore went into another cluster than this one.
+    #[error("restore \"{name}\" went into another cluster than this one")]
+    OtherCluster {
+        /// The restore's name.
+        name: String,
+        /// The context of this cluster.
+        context: Option<String>,
+    },
+    /// It was asked to stop, and has. What it did is there.
+    #[error("interrupted")]
+    Interrupted {
+        /// The restore's name.
+        name: String,
+    },
+    /// It was asked to stop while it only looked: nothing was written.
+    #[error("interrupted")]
+    Stopped,
     /// There is no such backup.
     #[error("backup \"{name}\" does not exist in {location}")]
     BackupNotFound {
@@ -71,6 +90,9 @@ pub enum Error {
     /// A filter names something that cannot be.
     #[error("a filter is not valid")]
     Filter(#[from] filter::Error),
+    /// The hooks cannot be run as they are written; nothing was written.
+    #[error("the hooks cannot be run")]
+    Hooks(#[from] hooks::Error),
     /// A namespace that was named is not in the backup.
     #[error("namespace \"{name}\" is not in the backup")]
     UnknownNamespace {
@@ -85,6 +107,17 @@ pub enum Error {
         /// The pattern as given.
         pattern: String,
     },
+    /// A workload that is to be quiet does not exist in the target.
+    #[error("the target has no deployment or stateful set \"{name}\"")]
+    UnknownWorkload {
+        /// What was named.
+        name: String,
+        /// One of a similar name.
+        similar: Option<String>,
+    },
+    /// What a person wants changed cannot be done.
+    #[error(transparent)]
+    Alterations(#[from] alterations::Error),
     /// It is not clear in which zones volumes are to be made.
     #[error("there is no zone for some volumes")]
     Zones(#[source] zones::Error),
@@ -108,6 +141,9 @@ pub enum Error {
     /// The cluster cannot be used; nothing was written.
     #[error("the cluster cannot be used")]
     Cluster(#[source] cluster::Error),
+    /// The plan could not be shown.
+    #[error("the plan could not be written out")]
+    Shown(#[source] std::io::Error),
     /// It broke off in the middle; run again, it goes on.
     #[error("restore \"{name}\" broke off")]
     Broken {
@@ -116,6 +152,17 @@ pub enum Error {
         /// What went wrong.
         source: Box<Cause>,
     },
+}
+
+impl Error {
+    /// Whether another restore has the name, so that this one did nothing.
+    pub fn is_name_taken(&self) -> bool {
+        match self {
+            Self::NameInUse { .. } => true,
+            Self::Broken { source, .. } => matches!(**source, Cause::Overtaken),
+            _ => false,
+        }
+    }
 }
 
 /// What can break a restore off.
@@ -127,6 +174,17 @@ pub enum Cause {
     /// The archive could not be read again.
     #[error("the archive could not be read")]
     Archive(#[from] archive::Error),
+    /// A workload that was to be quiet is not.
+    #[error("{workload} is not quiet: {reason}")]
+    NotQuiet {
+        /// The workload.
+        workload: String,
+        /// What it still does, or why it could not be scaled.
+        reason: String,
+    },
+    /// It was asked to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// Another run of this name began at the same time.
     #[error("another run of the same name began at the same time")]
     Overtaken,

@@ -1,6 +1,7 @@
 //! Carries the plan out, step by step; within a step several objects at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,38 +12,51 @@ use tokio::sync::watch;
 
 use super::claims::{HOW_TO_MEND, claims};
 use super::error::Cause;
-use super::owners::{Orphan, Owners, adopt};
-use super::plan::{Plan, Row, Verdict, kind_of};
+use super::gate::Gate;
+use super::owners::Owners;
+use super::plan::{Plan, Row, Turn, Verdict, kind_of};
 use super::preflight::{Ready, Request};
-use super::prepare::{self};
-use super::select;
-use super::{jobs, registrations};
+use super::{jobs, namespaces, registrations};
 use crate::engine::clock::pause;
 use crate::engine::cluster::{Creation, Object};
 use crate::engine::context::Context;
+use crate::engine::context::hooks::Tally;
 use crate::engine::journal::Journal;
 use crate::engine::model::Catalog;
 use crate::engine::model::kinds::Step;
-use crate::engine::report::{ItemCounts, Problem, chain};
+use crate::engine::report::{ItemCounts, Problem};
 
 /// How long a definition may take to be established.
 const ESTABLISHED: Duration = Duration::from_mins(1);
 /// How often it is asked whether the target serves a kind.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Steps that are not simply taken in turn: volumes come as they are ready, and what the API server
-/// calls, or what only such a backend serves, after all workloads.
-const LATER: [Step; 3] = [Step::Volumes, Step::Registrations, Step::Aggregated];
+/// Steps that are not taken in turn: volumes come as they are ready, registrations together with
+/// their backends, or after all workloads.
+const ELSEWHERE: [Step; 3] = [Step::Volumes, Step::Registrations, Step::LateRegistrations];
 
 /// What became of an object, in the words of Velero's resource list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Created,
     Updated,
+    Recreated,
     Unchanged,
     Differs,
     Skipped,
     Failed,
+}
+
+impl Outcome {
+    /// Whether a new object was made.
+    pub(super) fn is_made(self) -> bool {
+        matches!(self, Self::Created | Self::Recreated)
+    }
+
+    /// Whether the object is another than before.
+    pub(super) fn is_changed(self) -> bool {
+        self.is_made() || self == Self::Updated
+    }
 }
 
 /// What carrying out a plan needs, and what comes of it.
@@ -56,6 +70,15 @@ pub(super) struct Execution<'a> {
     pub owners: Owners,
     /// The steps that are done, for those who wait for one.
     pub done: watch::Sender<Option<Step>>,
+    /// Claims, as they were backed up, that nothing may start on: something else made them.
+    pub lost: Mutex<BTreeSet<ItemId>>,
+    pub gate: Gate,
+    /// Whether everybody who has the location can read of this restore.
+    pub is_recorded: bool,
+    /// How many hooks were run.
+    pub hooks: Tally,
+    /// Whether workloads are scaled down, or about to be.
+    pub is_quiet: AtomicBool,
     outcomes: Mutex<BTreeMap<usize, Outcome>>,
 }
 
@@ -67,10 +90,26 @@ impl<'a> Execution<'a> {
         ready: &'a Ready,
         plan: &'a Plan<'a>,
     ) -> Self {
-        let owners = Owners::new(plan, plan.wanted_owners());
+        let owners = Owners::new(plan, &ready.catalog);
         let (done, _) = watch::channel(None);
-        let outcomes = Mutex::default();
-        Self { context, journal, request, ready, plan, owners, done, outcomes }
+        let gate = Gate::new(request.terminating_timeout);
+        let (lost, outcomes) = (Mutex::default(), Mutex::default());
+        let is_recorded = true;
+        Self {
+            context,
+            journal,
+            request,
+            ready,
+            plan,
+            owners,
+            done,
+            gate,
+            lost,
+            is_recorded,
+            hooks: Tally::default(),
+            is_quiet: AtomicBool::new(false),
+            outcomes,
+        }
     }
 
     /// Carries out all steps in order.
@@ -78,12 +117,8 @@ impl<'a> Execution<'a> {
         let mut catalog = self.ready.catalog.clone();
         self.report_plan();
         self.complete_statuses().await?;
-        self.bare_namespaces().await?;
-        for step in Step::ALL.into_iter().filter(|step| !LATER.contains(step)) {
-            let made = self.step(step, &catalog).await?;
-            if step == Step::Definitions && made > 0 {
-                catalog = self.established(&catalog).await?;
-            }
+        for step in Step::ALL.into_iter().filter(|step| !ELSEWHERE.contains(step)) {
+            catalog = self.take(step, catalog).await?;
             self.relink().await?;
             // Nobody listens where no volume is restored.
             self.done.send_replace(Some(step));
@@ -91,13 +126,35 @@ impl<'a> Execution<'a> {
         Ok(())
     }
 
+    /// Takes a step; gives back what the target serves after it.
+    async fn take(&self, step: Step, mut catalog: Catalog) -> Result<Catalog, Cause> {
+        match step {
+            Step::Namespaces => {
+                namespaces::await_ends(self).await?;
+                self.bare_namespaces().await?;
+            }
+            Step::Backends => registrations::in_rounds(self, &catalog).await?,
+            Step::Aggregated => catalog = self.registered(catalog).await?,
+            _ => {}
+        }
+        let is_now = |row: &Row<'_>| row.step == step && step != Step::Backends;
+        let made = self.make(is_now, &catalog).await?;
+        if step == Step::Definitions && (made > 0 || self.has_defined()) {
+            return self.established(&catalog).await;
+        }
+        Ok(catalog)
+    }
+
+    /// Whether an interrupted run made a definition, which may not be established yet.
+    fn has_defined(&self) -> bool {
+        self.plan.rows.iter().any(|row| row.step == Step::Definitions && row.ours)
+    }
+
     /// Does what must wait until workloads are ready.
     pub(super) async fn finish(&self) -> Result<(), Cause> {
-        registrations::install(self).await?;
+        registrations::late(self).await?;
         jobs::release(self).await?;
-        self.relink().await?;
-        self.report_orphans();
-        Ok(())
+        self.relink_last().await
     }
 
     /// Notes what became of an object.
@@ -120,15 +177,7 @@ impl<'a> Execution<'a> {
         let refused = missing.iter().filter(|it| it.verdict == Verdict::Refuse).count() as u64;
         let skipped = missing.len() as u64 - refused;
         let mut counts = ItemCounts { planned, skipped, failed: refused, ..Default::default() };
-        for outcome in self.outcomes().values() {
-            match outcome {
-                Outcome::Created => counts.created += 1,
-                Outcome::Updated => counts.updated += 1,
-                Outcome::Unchanged => counts.unchanged += 1,
-                Outcome::Differs | Outcome::Skipped => counts.skipped += 1,
-                Outcome::Failed => counts.failed += 1,
-            }
-        }
+        self.outcomes().values().for_each(|outcome| outcome.count(&mut counts));
         counts
     }
 
@@ -157,12 +206,13 @@ impl<'a> Execution<'a> {
         for (index, row) in self.plan.rows.iter().enumerate() {
             let target = self.target(row);
             match row.verdict {
-                Verdict::Create | Verdict::Update | Verdict::Reattach => {}
+                Verdict::Create | Verdict::Update | Verdict::Recreate | Verdict::Reattach => {}
                 Verdict::Unchanged => self.record(index, Outcome::Unchanged),
                 Verdict::Skip => self.record(index, Outcome::Skipped),
                 Verdict::Differs => {
                     let problem = Problem::of_item(&target, "compare", row.reason.clone());
-                    self.journal.warn(problem.with_hint(hint(&target)));
+                    let hint = row.hint.map_or_else(|| hint(&target), str::to_owned);
+                    self.journal.warn(problem.with_hint(hint));
                     self.record(index, Outcome::Differs);
                 }
                 // Told as an error of the claim that it is for.
@@ -176,7 +226,7 @@ impl<'a> Execution<'a> {
                 }
             }
             if row.ours {
-                self.remember_unlinked(row);
+                self.remember_unlinked(index, row);
             }
         }
     }
@@ -189,24 +239,26 @@ impl<'a> Execution<'a> {
     async fn bare_namespaces(&self) -> Result<(), Cause> {
         let resource = GroupResource::core("namespaces");
         let Some(kind) = self.ready.catalog.get(&resource) else { return Ok(()) };
-        for name in &self.plan.bare_namespaces {
-            let object =
-                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-            let object = object.as_object().cloned().unwrap_or_default();
+        for name in self.plan.bare_namespaces.iter().filter(|name| !self.gate.bars(name)) {
             let creation = Creation::default();
+            let object = bare_namespace(name);
             let created = self.context.cluster.create(kind, None, &object, &creation).await;
             self.settle(created, &ItemId::cluster(resource.clone(), name))?;
         }
         Ok(())
     }
 
-    async fn step(&self, step: Step, catalog: &Catalog) -> Result<usize, Cause> {
+    /// Makes the objects of the plan that are due; gives back how many.
+    pub(super) async fn make(
+        &self,
+        is_due: impl Fn(&Row<'_>) -> bool + Send + Sync,
+        catalog: &Catalog,
+    ) -> Result<usize, Cause> {
         let mut done = 0;
-        for first in [true, false] {
+        for turn in Turn::ALL {
             let rows = self.plan.rows.iter().enumerate();
-            let rows = rows.filter(|(_, row)| row.step == step && row.first == first);
-            let rows =
-                rows.filter(|(_, row)| matches!(row.verdict, Verdict::Create | Verdict::Update));
+            let rows = rows.filter(|(_, row)| is_due(row) && row.turn == turn);
+            let rows = rows.filter(|(_, row)| row.is_applied());
             done += stream::iter(rows)
                 .map(|(index, row)| self.restore(index, row, catalog))
                 .buffer_unordered(self.context.limits.creates)
@@ -227,7 +279,10 @@ impl<'a> Execution<'a> {
             let established =
                 |object: Option<&Object>| object.filter(|o| is_established(o)).map(|_| ());
             let waited = self.context.cluster.wait_for(&kind, None, name, ESTABLISHED, established);
-            if waited.await?.is_none() {
+            let Some(waited) = self.settle_as("await", waited.await, &row.entry.id())? else {
+                continue;
+            };
+            if waited.is_none() {
                 let message = format!("not established within {} s", ESTABLISHED.as_secs());
                 self.journal.error(Problem::of_item(&row.entry.id(), "await", message));
                 continue;
@@ -235,6 +290,21 @@ impl<'a> Execution<'a> {
             kinds.extend(name.parse::<GroupResource>());
         }
         self.serving(&kinds).await
+    }
+
+    /// Waits until the aggregated APIs answer whose objects come next.
+    async fn registered(&self, catalog: Catalog) -> Result<Catalog, Cause> {
+        let rows = self.plan.rows.iter();
+        let rows = rows.filter(|it| it.step == Step::Aggregated && it.verdict == Verdict::Create);
+        let kinds: BTreeSet<GroupResource> = rows
+            .map(|row| row.entry.resource())
+            .filter(|kind| !self.gate.lacks_api(&kind.group))
+            .cloned()
+            .collect();
+        if kinds.is_empty() {
+            return Ok(catalog);
+        }
+        self.serving(&Vec::from_iter(kinds)).await
     }
 
     /// Reads what the target serves, once these kinds are a part of it.
@@ -253,41 +323,12 @@ impl<'a> Execution<'a> {
             waited += INTERVAL;
         }
     }
+}
 
-    /// Gives objects their owners back, as soon as these are there.
-    async fn relink(&self) -> Result<(), Cause> {
-        for (orphan, owners) in self.owners.adoptable() {
-            match adopt(&self.context.cluster, &orphan, &owners).await {
-                Ok(()) => {}
-                Err(error) if error.is_unreachable() => return Err(error.into()),
-                Err(error) => {
-                    self.journal.error(Problem::of_item(&orphan.id(), "set owners", chain(&error)));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn report_orphans(&self) {
-        for orphan in self.owners.left() {
-            let names = orphan.owners.iter().filter_map(|owner| owner.get("name")?.as_str());
-            let names = names.collect::<Vec<_>>().join(", ");
-            let message = format!("its owner {names} was not restored; the reference is dropped");
-            self.journal.warn(Problem::of_item(&orphan.id(), "set owners", message));
-        }
-    }
-
-    /// An interrupted run made the object, perhaps without its owners.
-    fn remember_unlinked(&self, row: &Row<'_>) {
-        let Some(kind) = kind_of(&self.ready.catalog, &row.entry) else { return };
-        let Ok((_, object)) = select::read(self.ready, row.entry) else { return };
-        let prepared = prepare::prepare(&row.entry.id(), object, &self.plan.preparation);
-        if !prepared.owners.is_empty() {
-            let (kind, namespace, name) =
-                (kind.into_owned(), prepared.id.namespace, prepared.id.name);
-            self.owners.remember(Orphan { kind, namespace, name, owners: prepared.owners });
-        }
-    }
+/// A namespace that the backup does not hold.
+pub(super) fn bare_namespace(name: &str) -> Object {
+    let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    object.as_object().cloned().unwrap_or_default()
 }
 
 /// What to do about an object that is in the way.
@@ -295,17 +336,8 @@ fn hint(target: &ItemId) -> String {
     if target.resource == claims() {
         format!("it was left as it is; to have the backup's, {HOW_TO_MEND}")
     } else {
-        "it was left as it is; delete it to have the backup's".to_owned()
-    }
-}
-
-impl Orphan {
-    fn id(&self) -> ItemId {
-        ItemId {
-            resource: self.kind.resource.clone(),
-            namespace: self.namespace.clone(),
-            name: self.name.clone(),
-        }
+        "it was left as it is; --existing-resource-policy=update or =recreate brings the backup's"
+            .to_owned()
     }
 }
 

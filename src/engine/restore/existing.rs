@@ -2,27 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bowline_api::{GroupResource, ItemId};
+use bowline_api::GroupResource;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Map, Value};
 
 use super::Preparation;
-use super::accounts;
+use super::autoscaled;
 use super::claims;
-use super::compare;
+use super::dependents;
 use super::error::Error;
-use super::plan::{EMPTY, Plan, Row, Verdict, kind_of};
-use super::preflight::Ready;
+use super::existing_claims::{self, VOLUME_NAME, has_volume};
+use super::judgement::{self, Judgement};
+use super::namespaces::{AWAITED, Namespaces};
+use super::originals;
+use super::plan::{Plan, Row, Verdict, kind_of};
+use super::preflight::{Ready, Request};
 use super::prepare;
+use super::same_volumes::SameVolumes;
 use super::select::{self, damaged};
 use crate::engine::cluster::{ListScope, Listed};
 use crate::engine::context::Context;
 use crate::engine::model::Kind;
 use crate::engine::model::fields::text_at;
 use crate::engine::model::kinds::Step;
-use crate::engine::model::volume::tags;
-
-const VOLUME_NAME: &[&str] = &["spec", "volumeName"];
+use crate::engine::model::restore::ExistingResourcePolicy;
 
 /// Rows of one kind in one namespace of the target, by the name in the target.
 struct Group<'a> {
@@ -35,63 +38,81 @@ struct Group<'a> {
 /// What the live object of a row says.
 struct Found {
     row: usize,
-    verdict: Verdict,
-    reason: String,
+    judgement: Judgement,
     uid: String,
     ours: bool,
+    /// Whether it is being deleted, so that it counts for nothing.
+    dying: bool,
 }
 
-/// Compares what would be made with what is there; gives back the namespaces that exist.
+/// What live objects are judged by.
+struct Judge<'a> {
+    context: &'a Context,
+    ready: &'a Ready,
+    preparation: &'a Preparation,
+    volumes: SameVolumes,
+    policy: ExistingResourcePolicy,
+}
+
+/// Compares what would be made with what is there.
 pub(super) async fn compare(
     context: &Context,
     ready: &Ready,
+    request: &Request,
+    namespaces: &Namespaces,
     plan: &mut Plan<'_>,
-) -> Result<BTreeSet<String>, Error> {
-    let namespaces = namespaces(context, ready).await?;
-    if !plan.preparation.namespaces.is_empty() {
-        plan.preparation.taken_node_ports = node_ports(context, ready).await?;
-    }
-    let groups = groups(ready, plan, &namespaces);
-    let preparation = &plan.preparation;
+) -> Result<(), Error> {
+    let scaled = scaled_namespaces(plan, namespaces);
+    plan.preparation.autoscaled = autoscaled::targets(context, ready, scaled).await?;
+    let groups = groups(ready, plan, namespaces);
+    let policy = request.spec.existing_resource_policy.unwrap_or_default();
+    let volumes = if groups.iter().any(|group| group.kind.resource == claims::claims()) {
+        SameVolumes::read(context, ready, plan).await?
+    } else {
+        SameVolumes::default()
+    };
+    let judge = Judge { context, ready, preparation: &plan.preparation, volumes, policy };
+    let judge = &judge;
     let found: Vec<Vec<Found>> = stream::iter(groups)
-        .map(|group| async move { look_up(context, ready, preparation, &group).await })
+        .map(|group| async move { judge.look_up(group).await })
         .buffer_unordered(context.limits.lists)
         .try_collect()
         .await?;
     for found in found.into_iter().flatten() {
-        let row = &mut plan.rows[found.row];
-        // What an interrupted run of this restore made is as it should be; jobs wait to be released.
-        let ours = found.ours && found.verdict == Verdict::Differs;
-        row.verdict = if ours { Verdict::Unchanged } else { found.verdict };
-        row.reason = found.reason.into();
-        row.live_uid = Some(found.uid);
-        row.ours = found.ours;
+        decide(&mut plan.rows[found.row], found);
     }
-    leave_claims_that_are_there(plan);
-    Ok(namespaces)
+    dependents::spare(context, ready, plan).await
 }
 
-async fn namespaces(context: &Context, ready: &Ready) -> Result<BTreeSet<String>, Error> {
-    let mut names = BTreeSet::new();
-    for item in list(context, ready, &GroupResource::core("namespaces")).await? {
-        names.insert(item.meta.name);
+fn decide(row: &mut Row<'_>, found: Found) {
+    if found.dying {
+        // What cannot come back is not awaited either.
+        if row.verdict != Verdict::Refuse {
+            row.dying = true;
+            row.reason = AWAITED.into();
+        }
+        return;
     }
-    Ok(names)
+    let Judgement { verdict, reason, hint, differences, seen } = found.judgement;
+    // What an interrupted run of this restore made is as it should be; jobs wait to be released.
+    let stays = matches!(verdict, Verdict::Differs | Verdict::Update | Verdict::Recreate);
+    row.decide(if found.ours && stays { Verdict::Unchanged } else { verdict }, reason);
+    row.hint = hint;
+    row.differences = differences;
+    row.seen = seen;
+    row.live_uid = Some(found.uid);
+    row.ours = found.ours;
 }
 
-/// The node ports that services of the target hold; a clone must not ask for them.
-async fn node_ports(context: &Context, ready: &Ready) -> Result<BTreeSet<i64>, Error> {
-    let mut taken = BTreeSet::new();
-    for item in list(context, ready, &GroupResource::core("services")).await? {
-        let service: Value = serde_json::from_slice(&item.json).unwrap_or_default();
-        let ports = service.pointer("/spec/ports").and_then(Value::as_array);
-        taken.extend(ports.into_iter().flatten().filter_map(|port| port.get("nodePort")?.as_i64()));
-        taken.extend(service.pointer("/spec/healthCheckNodePort").and_then(Value::as_i64));
-    }
-    Ok(taken)
+/// Namespaces of the target in which something is compared that an autoscaler may scale.
+fn scaled_namespaces(plan: &Plan<'_>, namespaces: &Namespaces) -> BTreeSet<String> {
+    let rows = plan.rows.iter().filter(|row| autoscaled::may_be_scaled(row.entry.resource()));
+    let all = rows.filter_map(|row| plan.preparation.target(&row.entry.id()).namespace);
+    all.filter(|namespace| namespaces.contains(namespace)).collect()
 }
 
-async fn list(
+/// Lists all objects of a kind in the target.
+pub(super) async fn list(
     context: &Context,
     ready: &Ready,
     resource: &GroupResource,
@@ -103,7 +124,7 @@ async fn list(
     Ok(pages.into_iter().flatten().collect())
 }
 
-fn groups<'a>(ready: &Ready, plan: &'a Plan<'a>, namespaces: &BTreeSet<String>) -> Vec<Group<'a>> {
+fn groups<'a>(ready: &Ready, plan: &'a Plan<'a>, namespaces: &Namespaces) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<(GroupResource, String, Option<String>), Group<'a>> = BTreeMap::new();
     for (index, row) in plan.rows.iter().enumerate() {
         if !is_compared(row) || row.step == Step::Volumes {
@@ -133,165 +154,61 @@ fn is_compared(row: &Row<'_>) -> bool {
     row.verdict == Verdict::Create || is_claim && row.verdict == Verdict::Refuse
 }
 
-async fn look_up(
-    context: &Context,
-    ready: &Ready,
-    preparation: &Preparation,
-    group: &Group<'_>,
-) -> Result<Vec<Found>, Error> {
-    let scope = ListScope { namespace: group.namespace.clone(), label_selector: None };
-    let mut pages = context.cluster.list(&group.kind, &scope);
-    let mut found = Vec::new();
-    while let Some(page) = pages.try_next().await.map_err(Error::Cluster)? {
-        for listed in &page.items {
-            if let Some(row) = group.rows.get(&listed.meta.name) {
-                let index = group.indices[&listed.meta.name];
-                found.extend(judge(ready, preparation, row, index, listed)?);
+impl Judge<'_> {
+    async fn look_up(&self, group: Group<'_>) -> Result<Vec<Found>, Error> {
+        let scope = ListScope { namespace: group.namespace.clone(), label_selector: None };
+        let mut pages = self.context.cluster.list(&group.kind, &scope);
+        let mut found = Vec::new();
+        while let Some(page) = pages.try_next().await.map_err(Error::Cluster)? {
+            let rows = page.items.iter().filter_map(|listed| {
+                let row = group.rows.get(&listed.meta.name)?;
+                Some((listed, *row, group.indices[&listed.meta.name]))
+            });
+            for (listed, row, index) in rows {
+                found.extend(self.judge(row, index, listed)?);
             }
         }
+        Ok(found)
     }
-    Ok(found)
-}
 
-fn judge(
-    ready: &Ready,
-    preparation: &Preparation,
-    row: &Row<'_>,
-    index: usize,
-    listed: &Listed,
-) -> Result<Option<Found>, Error> {
-    let id = row.entry.id();
-    let (_, object) = select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
-    let recorded = text_at(&object, VOLUME_NAME).map(str::to_owned);
-    let prepared = prepare::prepare(&id, object, preparation);
-    let live: Map<String, Value> = serde_json::from_slice(&listed.json).unwrap_or_default();
-    if row.verdict == Verdict::Refuse && !has_volume(&live, recorded.as_deref()) {
-        return Ok(None);
-    }
-    let ours = listed.meta.labels.get(prepare::RESTORE_UID_LABEL) == Some(&preparation.restore_uid);
-    let (verdict, reason) = if id.resource == claims::claims() {
-        judge_empty(ours, &prepared.object, &live)
-            .or_else(|| judge_claim(&prepared.object, &live))
-            .or_else(|| judge_data(recorded.as_deref(), &prepared.object, &live))
-            .unwrap_or_else(|| judge_object(&prepared.id, &prepared.object, &live))
-    } else {
-        judge_object(&prepared.id, &prepared.object, &live)
-    };
-    Ok(Some(Found { row: index, verdict, reason, uid: listed.meta.uid.clone(), ours }))
-}
-
-/// Whether a claim is bound to this volume.
-fn has_volume(live: &Map<String, Value>, volume: Option<&str>) -> bool {
-    let is_bound = text_at(live, &["status", "phase"]) == Some("Bound");
-    is_bound && volume.is_some() && text_at(live, VOLUME_NAME) == volume
-}
-
-/// A claim that an interrupted run of this restore made without its data: not for the volume that it
-/// would be reserved for.
-fn judge_empty(
-    ours: bool,
-    prepared: &Map<String, Value>,
-    live: &Map<String, Value>,
-) -> Option<(Verdict, String)> {
-    let wanted = text_at(prepared, VOLUME_NAME)?;
-    (ours && text_at(live, VOLUME_NAME) != Some(wanted))
-        .then(|| (Verdict::Unchanged, format!("{EMPTY}: this restore made it without its data")))
-}
-
-fn judge_object(
-    target: &ItemId,
-    ours: &Map<String, Value>,
-    live: &Map<String, Value>,
-) -> (Verdict, String) {
-    let differences = compare::differences(target, ours, live);
-    if differences.is_empty() {
-        return (Verdict::Unchanged, String::new());
-    }
-    if target.resource == GroupResource::core("serviceaccounts") {
-        return match accounts::additions(ours, live) {
-            Some(_) => (Verdict::Update, "what it lacks is added".to_owned()),
-            None => (Verdict::Unchanged, "it has more than the backup's".to_owned()),
+    /// The volume of the backup's claim, if the target's of that name is the very same.
+    fn recorded_volume(
+        &self,
+        row: &Row<'_>,
+        claim: &Map<String, Value>,
+        listed: &Listed,
+    ) -> Result<Option<String>, Error> {
+        let is_claim = *row.entry.resource() == claims::claims();
+        let Some(name) = text_at(claim, VOLUME_NAME).filter(|_| is_claim) else {
+            return Ok(None);
         };
+        // A claim keeps its volume for life.
+        let is_same = row.uid == listed.meta.uid || self.volumes.has(self.ready, name)?;
+        Ok(is_same.then(|| name.to_owned()))
     }
-    let shown = differences.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
-    let more = differences.len().saturating_sub(8);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (Verdict::Differs, format!("it exists and differs in {shown}{more}"))
-}
 
-/// A claim that is there but not bound is either ours, from an interrupted run, or in the way.
-fn judge_claim(ours: &Map<String, Value>, live: &Map<String, Value>) -> Option<(Verdict, String)> {
-    let text = |object: &Map<String, Value>, part: &str, key: &str| {
-        Some(object.get(part)?.get(key)?.as_str()?.to_owned())
-    };
-    if text(live, "status", "phase").as_deref() == Some("Bound") {
-        return None;
-    }
-    let wanted = text(ours, "spec", "volumeName")?;
-    let reserved = text(live, "spec", "volumeName").filter(|name| !name.is_empty());
-    Some(match reserved {
-        Some(reserved) if reserved == wanted => (Verdict::Create, "it is reserved already".into()),
-        Some(reserved) => (
-            Verdict::Refuse,
-            format!("it exists and waits for volume {reserved}, of another restore perhaps"),
-        ),
-        None => (Verdict::Refuse, "it exists and is not bound".to_owned()),
-    })
-}
-
-/// A bound claim has the backup's data if it is on the disk that was backed up, or was restored from
-/// this backup. Any other may be empty: a `StatefulSet` makes a fresh one where its claim is missing.
-fn judge_data(
-    recorded: Option<&str>,
-    ours: &Map<String, Value>,
-    live: &Map<String, Value>,
-) -> Option<(Verdict, String)> {
-    text_at(ours, VOLUME_NAME)?;
-    let volume = text_at(live, VOLUME_NAME)?;
-    let backup = ["metadata", "annotations", tags::BACKUP_UID];
-    let restored = text_at(live, &backup) == text_at(ours, &backup);
-    (!restored && recorded != Some(volume)).then(|| {
-        let reason =
-            format!("it exists and is bound to {volume}, which was not made of this backup");
-        (Verdict::Refuse, reason)
-    })
-}
-
-/// No volume is made for a claim that is there.
-fn leave_claims_that_are_there(plan: &mut Plan<'_>) {
-    let Plan { rows, claims, preparation, .. } = plan;
-    claims.retain(|claim| {
-        // A claim that this very restore made is Bound to its volume or waits for it.
-        let row = &rows[claim.row];
-        let keep = row.verdict == Verdict::Create || row.ours && !row.is_empty();
-        if !keep {
-            rows[claim.volume_row].verdict = Verdict::Skip;
-            rows[claim.volume_row].reason = "its claim exists already".into();
-            preparation.renamed.remove(claim.volume.name());
+    fn judge(&self, row: &Row<'_>, index: usize, listed: &Listed) -> Result<Option<Found>, Error> {
+        let id = row.entry.id();
+        let read = select::read(self.ready, row.entry);
+        let (_, object) = read.map_err(|cause| damaged(self.ready, cause))?;
+        let recorded = self.recorded_volume(row, &object, listed)?;
+        let mut prepared = prepare::prepare(&id, object, self.preparation);
+        let live: Map<String, Value> = serde_json::from_slice(&listed.json).unwrap_or_default();
+        if row.verdict == Verdict::Refuse && !has_volume(&live, recorded.as_deref()) {
+            return Ok(None);
         }
-        keep
-    });
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn claim(phase: &str, volume: Option<&str>) -> Map<String, Value> {
-        let claim = json!({"spec": {"volumeName": volume}, "status": {"phase": phase}});
-        claim.as_object().cloned().unwrap()
-    }
-
-    #[test]
-    fn only_a_claim_that_waits_for_our_own_volume_is_not_in_the_way() {
-        let ours = claim("", Some("bowline-1"));
-        let verdict = |live| judge_claim(&ours, &live).map(|(verdict, _)| verdict);
-        assert_eq!(verdict(claim("Pending", Some("bowline-1"))), Some(Verdict::Create));
-        assert_eq!(verdict(claim("Pending", Some("bowline-2"))), Some(Verdict::Refuse));
-        assert_eq!(verdict(claim("Pending", None)), Some(Verdict::Refuse));
-        assert_eq!(verdict(claim("Lost", Some("bowline-2"))), Some(Verdict::Refuse));
-        assert_eq!(verdict(claim("Bound", Some("pvc-1"))), None);
+        let targets = &self.preparation.autoscaled;
+        autoscaled::keep_replicas(targets, &prepared.id, &mut prepared.object, &live);
+        let restore = listed.meta.labels.get(prepare::RESTORE_UID_LABEL);
+        let ours = restore == Some(&self.preparation.restore_uid);
+        let of_claim = (id.resource == claims::claims())
+            .then(|| existing_claims::judge(ours, recorded.as_deref(), &prepared.object, &live));
+        let judgement = match of_claim.flatten() {
+            Some((verdict, reason)) => Judgement::new(verdict, reason),
+            None => judgement::judge(self.policy, &prepared.id, &prepared.object, &live),
+        };
+        let judgement = originals::leave(self.preparation, &prepared.id, &live, judgement);
+        let (uid, dying) = (listed.meta.uid.clone(), listed.meta.deletion_timestamp.is_some());
+        Ok(Some(Found { row: index, judgement, uid, ours, dying }))
     }
 }

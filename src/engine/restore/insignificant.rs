@@ -2,8 +2,9 @@ use bowline_api::GroupResource;
 use serde_json::Value;
 
 use super::prepare::{BACKUP_LABEL, RESTORE_LABEL, RESTORE_UID_LABEL};
+use super::{jobs, quiesce};
 use crate::engine::model::Object;
-use crate::engine::model::fields::{at, map_at_mut, remove};
+use crate::engine::model::fields::{at, map_at, map_at_mut, maps_at_mut, remove};
 use crate::engine::model::volume::tags;
 
 /// Kinds, and paths into their objects. No kinds stand for all. `*` stands for every entry of a list.
@@ -18,6 +19,8 @@ const IGNORED: &[Paths] = &[
             &["metadata", "labels", RESTORE_LABEL],
             &["metadata", "labels", RESTORE_UID_LABEL],
             &["metadata", "finalizers"],
+            &["metadata", "annotations", jobs::RELEASED],
+            &["metadata", "annotations", quiesce::ANNOTATION],
             &["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"],
         ],
     ),
@@ -75,6 +78,13 @@ const FILLED_IN: &[Paths] = &[
     ),
     (&["serviceaccounts"], &[&["imagePullSecrets"]]),
 ];
+
+/// Annotations by which somebody has the certificates filled in that the API server trusts.
+const INJECTED: &[&str] = &["cert-manager.io/inject-", "service.beta.openshift.io/inject-cabundle"];
+
+/// Where such certificates are.
+const CERTIFICATES: &[&[&str]] =
+    &[&["spec", "caBundle"], &["spec", "conversion", "webhook", "clientConfig", "caBundle"]];
 
 const POD_SPECS: &[&[&str]] = &[
     &["spec"],
@@ -187,6 +197,7 @@ pub(super) fn drop_insignificant(resource: &GroupResource, ours: &mut Object, li
         for path in paths(IGNORED, &resource) {
             remove(object, path);
         }
+        drop_certificates(object);
         drop_defaults(&resource, object);
         drop_empty(object);
     }
@@ -195,6 +206,27 @@ pub(super) fn drop_insignificant(resource: &GroupResource, ours: &mut Object, li
             remove(live, path);
         }
     }
+}
+
+/// Drops certificates that whoever injects them keeps up to date: an old one would break what works.
+fn drop_certificates(object: &mut Object) {
+    let annotations =
+        map_at(object, &["metadata", "annotations"]).into_iter().flat_map(Object::keys);
+    let mut keys = annotations.flat_map(|key| INJECTED.iter().map(move |it| key.starts_with(it)));
+    if !keys.any(|is_injected| is_injected) {
+        return;
+    }
+    for path in CERTIFICATES {
+        remove(object, path);
+    }
+    for webhook in maps_at_mut(object, &["webhooks"]) {
+        remove(webhook, &["clientConfig", "caBundle"]);
+    }
+}
+
+/// Whether a label or an annotation, `["metadata", "labels", KEY]`, tells nothing about what was meant.
+pub(super) fn is_ignored(resource: &GroupResource, path: &[&str]) -> bool {
+    paths(IGNORED, &resource.to_string()).any(|ignored| ignored == path)
 }
 
 fn paths<'a>(table: &'a [Paths], resource: &'a str) -> impl Iterator<Item = &'a [&'a str]> {
@@ -272,6 +304,21 @@ mod tests {
         for default in DEFAULTS.iter().map(|row| row.2).chain(POD_DEFAULTS.iter().map(|row| row.1))
         {
             assert!(serde_json::from_str::<Value>(default).is_ok(), "{default}");
+        }
+    }
+
+    #[test]
+    fn injected_certificates_are_the_injectors_and_others_are_meant() {
+        let of = |annotation: &str, certificate: &str| {
+            let it = serde_json::json!({"metadata": {"annotations": {annotation: "shop/ca"}},
+                "webhooks": [{"name": "w", "clientConfig": {"url": "x", "caBundle": certificate}}]});
+            it.as_object().cloned().unwrap()
+        };
+        let resource = MUTATING.parse().unwrap();
+        for (annotation, is_same) in [("cert-manager.io/inject-ca-from", true), ("own", false)] {
+            let (mut ours, mut live) = (of(annotation, "old"), of(annotation, "new"));
+            drop_insignificant(&resource, &mut ours, &mut live);
+            assert_eq!(ours == live, is_same, "{annotation}");
         }
     }
 

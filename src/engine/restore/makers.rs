@@ -39,7 +39,7 @@ pub(super) async fn refuse(
     let sets = GroupResource::new("apps", "statefulsets");
     for index in 0..plan.rows.len() {
         let row = &plan.rows[index];
-        if plan.lost.is_empty() || *row.entry.resource() != sets || row.verdict != Verdict::Create {
+        if plan.lost.is_empty() || *row.entry.resource() != sets || !row.is_applied() {
             continue;
         }
         let id = row.entry.id();
@@ -105,7 +105,7 @@ async fn lost(
 }
 
 /// Whether a set makes this claim: `TEMPLATE-SET-ORDINAL`, for each of its pods.
-fn makes(id: &ItemId, set: &Object, claim: &ItemId) -> bool {
+pub(super) fn makes(id: &ItemId, set: &Object, claim: &ItemId) -> bool {
     let number = |path| at(set, path).and_then(serde_json::Value::as_u64);
     let first = number(&["spec", "ordinals", "start"]).unwrap_or(0);
     let pods = first..first + number(&["spec", "replicas"]).unwrap_or(1);

@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use super::error::Error;
 use super::missing::Listed;
 use crate::engine::archive::{self, Contents, Limits};
-use crate::engine::context::Context;
 use crate::engine::model::Object;
 use crate::engine::model::backup::{Backup, annotations};
 use crate::engine::model::filter::closest;
@@ -50,23 +49,20 @@ pub(super) struct Others {
 }
 
 /// Reads a backup that may be restored.
-pub(super) async fn open(context: &Context, name: &str) -> Result<Opened, Error> {
-    let backup = find(context, name).await?;
+pub(super) async fn open(store: &BackupStore, name: &str) -> Result<Opened, Error> {
+    let backup = find(store, name).await?;
     check_phase(&backup, name)?;
     let keys = BackupKeys(name);
     let unreadable = |error| unreadable(error, name);
-    let digests = context.store.digests(&backup).await.map_err(unreadable)?;
-    let contents = contents(context, &backup, digests.as_ref(), name).await?;
-    let snapshots: Vec<NativeSnapshot> = context
-        .store
-        .side_file(digests.as_ref(), &keys.volume_snapshots())
-        .await
-        .map_err(unreadable)?;
+    let digests = store.digests(&backup).await.map_err(unreadable)?;
+    let contents = contents(store, &backup, digests.as_ref(), name).await?;
+    let snapshots: Vec<NativeSnapshot> =
+        store.side_file(digests.as_ref(), &keys.volume_snapshots()).await.map_err(unreadable)?;
     let volumes: Vec<VolumeInfo> =
-        context.store.side_file(digests.as_ref(), &keys.volume_info()).await.map_err(unreadable)?;
+        store.side_file(digests.as_ref(), &keys.volume_info()).await.map_err(unreadable)?;
     check_records(&backup, &snapshots, &volumes)?;
     let lacking = records::lacking(&backup, &snapshots, &volumes, |id| contents.find(id).is_some());
-    let others = others(&context.store, digests.as_ref(), keys).await.map_err(unreadable)?;
+    let others = others(store, digests.as_ref(), keys).await.map_err(unreadable)?;
     let snapshots = snapshots.into_iter().map(|s| (s.spec.persistent_volume_name.clone(), s));
     let volumes = volumes.into_iter().map(|volume| (volume.pv_name.clone(), volume));
     Ok(Opened {
@@ -117,9 +113,9 @@ async fn explanation<T: DeserializeOwned + Default>(
     }
 }
 
-async fn find(context: &Context, name: &str) -> Result<Backup, Error> {
+async fn find(store: &BackupStore, name: &str) -> Result<Backup, Error> {
     let damaged = |reason| Error::BackupDamaged { name: name.to_owned(), reason };
-    match context.store.backup(name).await.map_err(Error::Location)? {
+    match store.backup(name).await.map_err(Error::Location)? {
         Some(BackupState::Committed(backup)) => Ok(*backup),
         Some(BackupState::Incomplete(_)) => Err(Error::BackupIncomplete { name: name.to_owned() }),
         Some(BackupState::Invalid(reason)) => Err(damaged(reason)),
@@ -128,9 +124,9 @@ async fn find(context: &Context, name: &str) -> Result<Backup, Error> {
             Err(Error::BackupNotGood { name: name.to_owned(), phase: Phase::Deleting, reason })
         }
         None => {
-            let names = context.store.backup_names().await.map_err(Error::Location)?;
+            let names = store.backup_names().await.map_err(Error::Location)?;
             let similar = closest(name, &names).map(ToOwned::to_owned);
-            let location = context.store.url().to_owned();
+            let location = store.url().to_owned();
             Err(Error::BackupNotFound { name: name.to_owned(), location, similar })
         }
     }
@@ -148,12 +144,12 @@ fn check_phase(backup: &Backup, name: &str) -> Result<(), Error> {
 
 /// Reads the archive, which must be the one that was written, if anything tells which that was.
 async fn contents(
-    context: &Context,
+    store: &BackupStore,
     backup: &Backup,
     digests: Option<&Digests>,
     name: &str,
 ) -> Result<Contents, Error> {
-    let stream = context.store.archive(name).await.map_err(|error| unreadable(error, name))?;
+    let stream = store.archive(name).await.map_err(|error| unreadable(error, name))?;
     let contents = archive::read(stream, Limits::default())
         .await
         .map_err(|source| Error::ArchiveDamaged { name: name.to_owned(), source })?;

@@ -1,15 +1,99 @@
-//! Owner references, put back with the owners' new UIDs.
+//! Who owns what, across the change of all UIDs.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bowline_api::ItemId;
 use serde_json::{Value, json};
 
-use super::plan::Plan;
-use crate::engine::cluster::{self, Cluster, Object};
-use crate::engine::model::Kind;
+use super::actions::Draft;
+use super::plan::{Plan, Row, Verdict, kind_of};
+use crate::engine::cluster::Object;
+use crate::engine::model::fields::text_at;
+use crate::engine::model::{Catalog, Kind};
 
-/// Who owns what, across the change of all UIDs.
+/// What the plan does about an owner that some object of it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PlannedOwner {
+    /// Where it lives, as recorded; none if it is cluster-scoped.
+    pub namespace: Option<String>,
+    /// Why it is not there afterwards, if so.
+    pub lost: Option<&'static str>,
+}
+
+/// What becomes of the owners that objects of a plan name, by their recorded UIDs.
+pub(super) type PlannedOwners = HashMap<String, PlannedOwner>;
+
+/// Tells what becomes of every owner that is named.
+pub(super) fn planned(plan: &Plan<'_>) -> PlannedOwners {
+    let wanted = plan.wanted_owners();
+    let named = plan.rows.iter().filter(|row| wanted.contains(&row.uid));
+    named.map(|row| (row.uid.clone(), PlannedOwner::of(row))).collect()
+}
+
+impl PlannedOwner {
+    fn of(row: &Row<'_>) -> Self {
+        let lost = match row.verdict {
+            Verdict::Skip => Some("it is skipped"),
+            Verdict::Refuse => Some("it is refused"),
+            _ => None,
+        };
+        Self { namespace: row.entry.namespace().map(str::to_owned), lost }
+    }
+}
+
+/// Keeps the references to owners that come back and may own the object; names the others.
+pub(super) fn keep(draft: &mut Draft<'_>, references: Vec<Value>) -> Vec<Value> {
+    let Some(owners) = &draft.context.owners else { return references };
+    let (mut kept, mut dropped) = (Vec::new(), Vec::new());
+    for reference in references {
+        match fault(owners, draft.id, &reference) {
+            None => kept.push(reference),
+            Some(reason) => dropped.push(format!("owner {} dropped: {reason}", words(&reference))),
+        }
+    }
+    draft.changes.extend(dropped);
+    kept
+}
+
+/// Why a reference can't be put back. The garbage collector takes what only has owners that are not
+/// there, or that live in another namespace.
+fn fault(owners: &PlannedOwners, id: &ItemId, reference: &Value) -> Option<&'static str> {
+    let Some(owner) = reference["uid"].as_str().and_then(|uid| owners.get(uid)) else {
+        return Some("it is not a part of this restore");
+    };
+    if owner.namespace.is_some() && owner.namespace != id.namespace {
+        return Some("it lives in another namespace");
+    }
+    owner.lost
+}
+
+/// An owner as people name it: `Widget main`.
+pub(super) fn words(reference: &Value) -> String {
+    let text = |key: &str| reference[key].as_str().unwrap_or_default();
+    format!("{} {}", text("kind"), text("name"))
+}
+
+/// An owner in the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub uid: String,
+    pub kind: Kind,
+    pub id: ItemId,
+}
+
+impl Known {
+    /// The reference to it, otherwise as it was recorded.
+    pub(super) fn renew(&self, reference: &Value) -> Value {
+        let mut renewed = reference.clone();
+        renewed["uid"] = json!(self.uid);
+        renewed["name"] = json!(self.id.name);
+        renewed["apiVersion"] = json!(self.kind.api_version());
+        renewed
+    }
+}
+
+/// The owners of this restore as far as they are there, and the objects that still lack something.
 #[derive(Debug)]
 pub(super) struct Owners {
     /// UIDs in the archive that some object refers to.
@@ -19,105 +103,164 @@ pub(super) struct Owners {
 
 #[derive(Debug, Default)]
 struct State {
-    /// New UIDs by those in the archive.
-    known: HashMap<String, String>,
-    orphans: Vec<Orphan>,
+    /// What is there, by the UIDs in the archive.
+    known: HashMap<String, Known>,
+    /// New UIDs of owners that were seen alive in this step.
+    alive: HashSet<String>,
+    unlinked: Vec<Unlinked>,
 }
 
-/// An object that was made before its owners.
-#[derive(Debug)]
-pub(super) struct Orphan {
+/// An object that was made without all that it had.
+#[derive(Clone, Debug)]
+pub(super) struct Unlinked {
+    pub row: usize,
     pub kind: Kind,
-    pub namespace: Option<String>,
-    pub name: String,
-    /// The references as they were backed up.
-    pub owners: Vec<Value>,
+    /// The recorded UID of an owner that it waits for.
+    pub awaits: Option<String>,
 }
 
 impl Owners {
     /// Starts with what the plan knows of objects that exist already.
-    pub(super) fn new(plan: &Plan<'_>, wanted: HashSet<String>) -> Self {
-        let live = plan.rows.iter().filter(|row| row.is_made());
-        let known = live.filter_map(|row| Some((row.uid.clone(), row.live_uid.clone()?)));
-        let state = State { known: known.collect(), orphans: Vec::new() };
+    pub(super) fn new(plan: &Plan<'_>, catalog: &Catalog) -> Self {
+        let wanted = plan.wanted_owners();
+        let lives = |row: &&Row<'_>| wanted.contains(&row.uid) && row.verdict != Verdict::Recreate;
+        let known = plan.rows.iter().filter(lives).filter_map(|row| {
+            let uid = row.live_uid.clone().filter(|_| PlannedOwner::of(row).lost.is_none())?;
+            let kind = kind_of(catalog, &row.entry)?.into_owned();
+            let id = plan.preparation.target(&row.entry.id());
+            Some((row.uid.clone(), Known { uid, kind, id }))
+        });
+        let state = State { known: known.collect(), ..State::default() };
         Self { wanted, state: Mutex::new(state) }
     }
 
     /// An object was made: what refers to its old UID may now refer to the new one.
-    pub(super) fn made(&self, old: &str, object: &Object) {
-        let uid = object.get("metadata").and_then(|metadata| metadata.get("uid")?.as_str());
-        if let Some(uid) = uid.filter(|_| self.wanted.contains(old)) {
-            self.state().known.insert(old.to_owned(), uid.to_owned());
+    pub(super) fn made(&self, old: &str, kind: &Kind, id: &ItemId, object: &Object) {
+        if !self.wanted.contains(old) {
+            return;
         }
+        let Some(uid) = text_at(object, &["metadata", "uid"]) else { return };
+        let known = Known { uid: uid.to_owned(), kind: kind.clone(), id: id.clone() };
+        let mut state = self.state();
+        state.alive.insert(uid.to_owned());
+        state.known.insert(old.to_owned(), known);
     }
 
-    /// The references with new UIDs; those whose owner is not known (yet) are missing.
-    pub(super) fn resolve(&self, owners: &[Value]) -> Vec<Value> {
-        let state = self.state();
-        let renew = |owner: &Value| {
-            let uid = state.known.get(owner.get("uid")?.as_str()?)?;
-            let mut renewed = owner.clone();
-            renewed["uid"] = json!(uid);
-            // Blocking needs rights on the owner's finalizers that a restore may not have.
-            Some(renewed)
-        };
-        owners.iter().filter_map(renew).collect()
+    /// An owner in the target, by its recorded UID.
+    pub(super) fn find(&self, old: &str) -> Option<Known> {
+        self.state().known.get(old).cloned()
     }
 
-    /// An object was made while not all of its owners are known.
-    pub(super) fn remember(&self, orphan: Orphan) {
-        self.state().orphans.push(orphan);
+    /// Whether an owner was seen alive in this step.
+    pub(super) fn is_alive(&self, uid: &str) -> bool {
+        self.state().alive.contains(uid)
     }
 
-    /// Takes the objects whose owners are all known by now.
-    pub(super) fn adoptable(&self) -> Vec<(Orphan, Vec<Value>)> {
-        let orphans = std::mem::take(&mut self.state().orphans);
-        let mut ready = Vec::new();
-        for orphan in orphans {
-            let owners = self.resolve(&orphan.owners);
-            if owners.len() == orphan.owners.len() {
-                ready.push((orphan, owners));
-            } else {
-                self.remember(orphan);
-            }
-        }
-        ready
+    /// An owner was seen alive.
+    pub(super) fn saw_alive(&self, uid: &str) {
+        self.state().alive.insert(uid.to_owned());
     }
 
-    /// Takes the objects that wait for an owner that did not come back.
-    pub(super) fn left(&self) -> Vec<Orphan> {
-        std::mem::take(&mut self.state().orphans)
+    /// A step is over: what is alive has to be seen anew.
+    pub(super) fn forget_who_is_alive(&self) {
+        self.state().alive.clear();
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    /// An object was made that still lacks something.
+    pub(super) fn remember(&self, unlinked: Unlinked) {
+        self.state().unlinked.push(unlinked);
+    }
+
+    /// Takes the objects that wait for no owner any more; or all of them, where none will come.
+    pub(super) fn take(&self, all: bool) -> Vec<Unlinked> {
+        let mut state = self.state();
+        let State { known, unlinked, .. } = &mut *state;
+        let is_due =
+            |it: &mut Unlinked| all || it.awaits.as_ref().is_none_or(|uid| known.contains_key(uid));
+        let due = unlinked.extract_if(.., is_due).collect();
+        drop(state);
+        due
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How often an object that somebody else changes at the same moment is tried again.
-const ATTEMPTS: u32 = 5;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::restore::Preparation;
+    use crate::engine::restore::prepare::{Prepared, prepare};
 
-/// Gives an object its owners back, unless it was deleted meanwhile or has owners already.
-pub(super) async fn adopt(
-    cluster: &Cluster,
-    orphan: &Orphan,
-    owners: &[Value],
-) -> Result<(), cluster::Error> {
-    let namespace = orphan.namespace.as_deref();
-    let mut attempt = 1;
-    loop {
-        let Some(live) = cluster.get(&orphan.kind, namespace, &orphan.name).await? else {
-            return Ok(());
+    fn owner(namespace: Option<&str>, lost: Option<&'static str>) -> PlannedOwner {
+        PlannedOwner { namespace: namespace.map(str::to_owned), lost }
+    }
+
+    fn prepared(id: &str, uid: &str, owners: Option<PlannedOwners>) -> Prepared {
+        let context = Preparation {
+            owners,
+            namespaces: [("shop".to_owned(), "copy".to_owned())].into(),
+            ..Preparation::default()
         };
-        let metadata = live.get("metadata").cloned().unwrap_or_default();
-        if metadata.get("ownerReferences").is_some() {
-            return Ok(());
-        }
-        let version = metadata.get("resourceVersion").cloned().unwrap_or_default();
-        let patch = json!({"metadata": {"ownerReferences": owners, "resourceVersion": version}});
-        match cluster.merge_patch(&orphan.kind, namespace, &orphan.name, &patch).await {
-            Err(error) if error.is_conflict() && attempt < ATTEMPTS => attempt += 1,
-            result => return result.map(|_| ()),
-        }
+        let references = json!([{"apiVersion": "example.com/v1", "kind": "Widget", "name": "main",
+            "uid": uid, "controller": true}]);
+        let object = json!({"metadata": {"ownerReferences": references}});
+        prepare(&id.parse().unwrap(), object.as_object().cloned().unwrap(), &context)
+    }
+
+    #[test]
+    fn a_reference_that_cannot_be_put_back_is_dropped_and_named_in_the_plan() {
+        let owners = || {
+            PlannedOwners::from([
+                ("here".to_owned(), owner(Some("shop"), None)),
+                ("cluster".to_owned(), owner(None, None)),
+                ("elsewhere".to_owned(), owner(Some("other"), None)),
+                ("skipped".to_owned(), owner(Some("shop"), Some("it is skipped"))),
+            ])
+        };
+        let told = |id: &str, uid: &str| {
+            let it = prepared(id, uid, Some(owners()));
+            assert_eq!(it.owners.is_empty(), it.changes.iter().any(|it| it.contains("dropped")));
+            it.changes.into_iter().find(|it| it.starts_with("owner"))
+        };
+        let dropped = |reason: &str| Some(format!("owner Widget main dropped: {reason}"));
+        assert_eq!(told("configmaps/shop/c", "here"), None);
+        assert_eq!(told("configmaps/shop/c", "cluster"), None);
+        assert_eq!(
+            told("configmaps/shop/c", "elsewhere"),
+            dropped("it lives in another namespace")
+        );
+        assert_eq!(told("clusterroles.x.io/c", "here"), dropped("it lives in another namespace"));
+        assert_eq!(told("configmaps/shop/c", "skipped"), dropped("it is skipped"));
+        assert_eq!(
+            told("persistentvolumeclaims/shop/data", "dead"),
+            dropped("it is not a part of this restore")
+        );
+    }
+
+    #[test]
+    fn before_the_plan_is_made_no_reference_is_judged() {
+        assert_eq!(prepared("configmaps/shop/c", "dead", None).owners.len(), 1);
+    }
+
+    #[test]
+    fn a_reference_follows_its_owner_to_its_new_identity_name_and_version() {
+        let kind = Kind {
+            resource: "widgets.example.com".parse().unwrap(),
+            version: "v2".to_owned(),
+            kind: "Widget".to_owned(),
+            singular: String::new(),
+            short_names: Vec::new(),
+            namespaced: true,
+            verbs: Vec::new(),
+        };
+        let id = "widgets.example.com/copy/main".parse().unwrap();
+        let known = Known { uid: "new".to_owned(), kind, id };
+        let recorded = json!({"apiVersion": "example.com/v1", "kind": "Widget", "name": "main",
+            "uid": "old", "controller": true, "blockOwnerDeletion": true});
+        let expected = json!({"apiVersion": "example.com/v2", "kind": "Widget", "name": "main",
+            "uid": "new", "controller": true, "blockOwnerDeletion": true});
+        assert_eq!(known.renew(&recorded), expected);
     }
 }

@@ -8,16 +8,26 @@ use serde::Serialize;
 
 use super::Preparation;
 use super::claims::{self, ClaimPlan};
-use super::classify::{Tables, custom_kinds};
+use super::classify::{Tables, aggregated_apis};
 use super::error::Error;
-use super::makers;
+use super::hooks::{self, PodHooks};
+use super::identity::Identity;
+use super::ignored;
 use super::missing::{self, Missing};
+use super::namespaces::Namespaces;
 use super::preflight::{Ready, Request};
+use super::quiesce::{self, Quiesced};
 use super::select;
-use super::{children, existing, reattach, snapshots, zones};
+use super::staging::{self, Stage};
+use super::versions::Versions;
+use super::{alterations, children, classes, clones, earlier_jobs, earlier_volumes, existing};
+use super::{
+    live_operators, makers, mounters, node_ports, owners, reattach, snapshots, take_over, zones,
+};
 use crate::engine::archive::Entry;
 use crate::engine::context::Context;
-use crate::engine::model::kinds::Step;
+use crate::engine::model::difference::Difference;
+use crate::engine::model::kinds::{self, Step};
 use crate::engine::model::zones::Zones;
 use crate::engine::model::{Kind, Meta};
 use crate::engine::report::Problem;
@@ -33,8 +43,11 @@ pub enum Verdict {
     Unchanged,
     /// It is there and differs; it is left as it is.
     Differs,
-    /// It is there, and gets what the backup's has beyond it.
+    /// It is there and differs; it is changed to what the backup holds. A service account only gets what
+    /// the backup's has beyond it.
     Update,
+    /// It is there and differs; it is deleted and made anew.
+    Recreate,
     /// A volume comes back as the very disk that it was.
     Reattach,
     /// It is left out on purpose.
@@ -54,11 +67,28 @@ impl Verdict {
             Self::Unchanged => "unchanged",
             Self::Differs => "differs",
             Self::Update => "update",
+            Self::Recreate => "recreate",
             Self::Reattach => "reattach",
             Self::Skip => "skip",
             Self::Refuse => "refuse",
         }
     }
+}
+
+/// When an object comes among the others of its step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Turn {
+    /// A service that names its ports, lest the cluster gives them to one that does not; a pod with
+    /// hooks, lest its controller makes another.
+    First,
+    /// What is between such a pod and its controller.
+    Second,
+    /// All others.
+    Rest,
+}
+
+impl Turn {
+    pub(super) const ALL: [Self; 3] = [Self::First, Self::Second, Self::Rest];
 }
 
 /// One object of the plan.
@@ -74,13 +104,22 @@ pub(super) struct Row<'a> {
     pub live_uid: Option<String>,
     /// Whether an interrupted run of this very restore made it.
     pub ours: bool,
+    /// Where it differs from the live object, as far as that is told.
+    pub differences: Vec<Difference>,
+    /// The marks of all that differs: an update or a recreation may meet nothing else.
+    pub seen: BTreeSet<String>,
     /// What would help, where it is refused.
     pub hint: Option<&'static str>,
-    /// Whether it goes before the others of its step: a service that names its ports must, lest the
-    /// cluster gives them to one that does not.
-    pub first: bool,
+    /// When it comes among the others of its step.
+    pub turn: Turn,
     /// The metadata of objects that their owner may make again.
     pub child: Option<Box<Meta>>,
+    /// Whether it is a job that comes back as finished: its owner would run it once more.
+    pub finished: bool,
+    /// Whether an object of its name is there that is being deleted: that is awaited first.
+    pub dying: bool,
+    /// What the order of steps alone does not say of it.
+    pub stage: Option<Box<Stage>>,
 }
 
 impl Row<'_> {
@@ -94,11 +133,20 @@ impl Row<'_> {
         self.reason.starts_with(EMPTY)
     }
 
+    /// Whether the object itself is made, changed or made anew.
+    pub(super) fn is_applied(&self) -> bool {
+        matches!(self.verdict, Verdict::Create | Verdict::Update | Verdict::Recreate)
+    }
+
     /// Whether it is there once the plan is carried out.
     pub(super) fn is_made(&self) -> bool {
         matches!(
             self.verdict,
-            Verdict::Create | Verdict::Unchanged | Verdict::Update | Verdict::Reattach
+            Verdict::Create
+                | Verdict::Unchanged
+                | Verdict::Update
+                | Verdict::Recreate
+                | Verdict::Reattach
         )
     }
 }
@@ -117,10 +165,16 @@ pub(super) struct Plan<'a> {
     pub zones: BTreeMap<&'static str, Zones>,
     /// What is odd about it, although it can be carried out.
     pub warnings: Vec<Problem>,
+    /// What is run in pods once they are back.
+    pub hooks: Vec<PodHooks>,
     /// Why some provider could not be asked all, where that is so: such a plan is not carried out.
     pub unanswered: Option<Error>,
     /// Namespaces of the target that neither exist nor are in the backup.
     pub bare_namespaces: Vec<String>,
+    /// Namespaces of the target that are being deleted.
+    pub ending: BTreeSet<String>,
+    /// Workloads of the target that are scaled down meanwhile.
+    pub quiesced: Vec<Quiesced>,
     /// What objects are prepared with.
     pub preparation: Preparation,
 }
@@ -151,39 +205,89 @@ pub(super) async fn plan<'a>(
     context: &Context,
     request: &Request,
     ready: &'a Ready,
-    uid: &str,
+    identity: &Identity,
 ) -> Result<Plan<'a>, Error> {
-    let preparation = preparation(request, ready, uid);
-    let tables = Tables { ready, request, custom: custom_kinds(ready), preparation: &preparation };
-    let mut rows = Vec::new();
-    for selected in select::select(ready)? {
-        rows.push(tables.classify(selected)?);
+    let namespaces = Namespaces::read(context, ready).await?;
+    let mut plan = by_tables(context, request, ready, &namespaces, identity).await?;
+    clones::meet(context, ready, request, &namespaces, &mut plan).await?;
+    claims::plan(context, ready, request, &mut plan)?;
+    existing::compare(context, ready, request, &namespaces, &mut plan).await?;
+    earlier_jobs::leave(context, identity, &mut plan).await?;
+    let quiet = quiesce::spare(&mut plan);
+    node_ports::refuse(ready, &mut plan)?;
+    take_over::decide(context, ready, request, &mut plan).await?;
+    reattach::check(context, ready, request, &mut plan).await?;
+    classes::check(context, ready, request, &mut plan).await?;
+    look_at_volumes(context, ready, request, &mut plan).await?;
+    // All claims are decided: now who would start on them.
+    let mut refused = makers::refuse(context, ready, request, &mut plan).await?;
+    refused.extend(mounters::refuse(ready, &mut plan)?);
+    refused.extend(quiet);
+    plan.bare_namespaces = bare_namespaces(&plan, &namespaces);
+    let kept = hooks::plan(ready, request, &mut plan)?;
+    leave_children_to_owners(&mut plan.rows, &refused, &kept);
+    alterations::check(context, ready, &plan).await?;
+    let operators = live_operators::look(context, ready, request, &plan).await;
+    plan.warnings.extend(operators);
+    earlier_volumes::tell(context, ready, &mut plan).await?;
+    // Last: it holds what became of every owner.
+    plan.preparation.owners = Some(owners::planned(&plan));
+    Ok(plan)
+}
+
+/// Decides where volumes are made, and whether they can be.
+async fn look_at_volumes(
+    context: &Context,
+    ready: &Ready,
+    request: &Request,
+    plan: &mut Plan<'_>,
+) -> Result<(), Error> {
+    zones::place(context, ready, request, plan).await?;
+    if plan.unanswered.is_none() {
+        snapshots::look(context, ready, request, plan).await;
     }
-    rows.sort_by_key(|row| row.step);
+    Ok(())
+}
+
+/// What the tables of kinds, and the objects among themselves, say: the target is asked about its
+/// namespaces and definitions only.
+async fn by_tables<'a>(
+    context: &Context,
+    request: &Request,
+    ready: &'a Ready,
+    namespaces: &Namespaces,
+    identity: &Identity,
+) -> Result<Plan<'a>, Error> {
+    let mut preparation = preparation(request, ready, &identity.record.uid);
+    alterations::ask_for(request, &mut preparation)?;
+    let selected = select::select(ready)?;
+    let versions = Versions::of(context, ready, aggregated_apis(ready, &selected)?).await?;
+    let tables = Tables { ready, request, versions: &versions, preparation: &preparation };
+    let rows = selected.into_iter().map(|selected| tables.classify(selected));
+    let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let order = staging::arrange(ready, &preparation, namespaces, &mut rows)?;
+    rows.sort_by_key(|row| (row.step, row.stage.as_ref().map(|stage| stage.round)));
+    preparation.versions = versions.notes(ready, &rows);
     let (missing, mut warnings) = missing::plan(ready, request);
+    warnings.extend(order);
     warnings.extend(ready.warnings.iter().cloned());
-    let mut plan = Plan {
+    warnings.extend(ignored::warning(&ready.opened.contents.ignored));
+    let (quiesced, gone) = quiesce::plan(context, ready, request, identity.runs > 0).await?;
+    warnings.extend(gone);
+    Ok(Plan {
         rows,
         claims: Vec::new(),
         missing,
         lost: BTreeSet::new(),
         zones: BTreeMap::new(),
         warnings,
+        hooks: Vec::new(),
         unanswered: None,
         bare_namespaces: Vec::new(),
+        ending: namespaces.ending(),
+        quiesced,
         preparation,
-    };
-    claims::plan(context, ready, request, &mut plan)?;
-    let namespaces = existing::compare(context, ready, &mut plan).await?;
-    reattach::check(context, ready, request, &mut plan).await?;
-    let refused = makers::refuse(context, ready, request, &mut plan).await?;
-    plan.bare_namespaces = bare_namespaces(&plan, &namespaces);
-    leave_children_to_owners(&mut plan.rows, &refused);
-    zones::place(context, ready, request, &mut plan).await?;
-    if plan.unanswered.is_none() {
-        snapshots::look(context, ready, request, &mut plan).await;
-    }
-    Ok(plan)
+    })
 }
 
 fn preparation(request: &Request, ready: &Ready, uid: &str) -> Preparation {
@@ -195,12 +299,13 @@ fn preparation(request: &Request, ready: &Ready, uid: &str) -> Preparation {
         restore_uid: uid.to_owned(),
         status: ready.status.clone(),
         preserve_node_ports: request.spec.preserve_node_ports == Some(true),
+        finished_jobs: request.spec.restore_finished_jobs,
         ..Preparation::default()
     }
 }
 
 /// Namespaces that must be made although the backup does not hold them.
-fn bare_namespaces(plan: &Plan<'_>, existing: &BTreeSet<String>) -> Vec<String> {
+fn bare_namespaces(plan: &Plan<'_>, existing: &Namespaces) -> Vec<String> {
     let made: BTreeSet<String> = plan
         .rows
         .iter()
@@ -218,21 +323,27 @@ fn bare_namespaces(plan: &Plan<'_>, existing: &BTreeSet<String>) -> Vec<String> 
 
 /// Leaves out what the controller of a restored owner makes again, and what one that is refused would:
 /// without it nobody looks after its children.
-fn leave_children_to_owners(rows: &mut [Row<'_>], refused: &BTreeSet<usize>) {
+///
+/// Those that are `kept` come back themselves.
+fn leave_children_to_owners(
+    rows: &mut [Row<'_>],
+    refused: &BTreeSet<usize>,
+    kept: &BTreeSet<usize>,
+) {
     let by_uid: HashMap<String, usize> =
         rows.iter().enumerate().map(|(index, row)| (row.uid.clone(), index)).collect();
     let mut remade: BTreeMap<usize, String> = BTreeMap::new();
     // A pod's ReplicaSet is itself left to its Deployment: two rounds see the whole chain.
     for _ in 0..3 {
         for (index, row) in rows.iter().enumerate() {
-            let Some(meta) = row.child.as_deref().filter(|_| row.verdict != Verdict::Skip) else {
-                continue;
-            };
+            let decides = row.verdict != Verdict::Skip && !row.finished && !kept.contains(&index);
+            let Some(meta) = row.child.as_deref().filter(|_| decides) else { continue };
             let owner = |uid: &str| {
                 let owner = *by_uid.get(uid)?;
                 let fate = match remade.contains_key(&owner) {
                     true => children::Fate::Remade,
                     false if refused.contains(&owner) => children::Fate::Refused,
+                    false if has_run(&rows[owner]) => children::Fate::Finished,
                     false => fate(&rows[owner]),
                 };
                 Some(children::Owner { id: rows[owner].entry.id(), fate })
@@ -247,8 +358,17 @@ fn leave_children_to_owners(rows: &mut [Row<'_>], refused: &BTreeSet<usize>) {
     }
 }
 
+/// Whether it is a job whose pods are not to run again.
+fn has_run(owner: &Row<'_>) -> bool {
+    owner.reason == kinds::FINISHED_JOB || owner.reason == earlier_jobs::RAN
+}
+
 fn fate(owner: &Row<'_>) -> children::Fate {
-    if owner.is_made() { children::Fate::Made } else { children::Fate::Absent }
+    match owner.verdict {
+        Verdict::Differs => children::Fate::There,
+        _ if owner.is_made() => children::Fate::Made,
+        _ => children::Fate::Absent,
+    }
 }
 
 /// The kind of an entry in the target.

@@ -11,7 +11,7 @@ use super::{known, zones};
 use crate::engine::cluster::Nodes;
 use crate::engine::context::Context;
 use crate::engine::model::filter::{self, Filters, NamespaceFilter, StatusFilter, closest};
-use crate::engine::model::restore::RestoreSpec;
+use crate::engine::model::restore::{RestoreOptions, RestoreSpec};
 use crate::engine::model::selector::Selectors;
 use crate::engine::model::{Catalog, kinds, names};
 use crate::engine::report::Problem;
@@ -32,6 +32,30 @@ pub struct Request {
     pub selectors: Selectors,
     /// How long what was made may take to be ready; zero: it is not awaited.
     pub ready_timeout: Duration,
+    /// How long what is being deleted in the target may take until it is gone, all of it together.
+    pub terminating_timeout: Duration,
+    /// How it works otherwise, as far as its record says so.
+    pub options: RestoreOptions,
+    /// What may be there of it already.
+    pub start: Start,
+}
+
+/// How long what was made may take to be ready where nothing else is asked for.
+pub const READY_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// How long what is being deleted may take to be gone where nothing else is asked for.
+pub const ENDING_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// What may be there already of a restore.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// Nothing: its name was made up.
+    Anew,
+    /// Runs that asked for the same and did not complete it, or nothing.
+    #[default]
+    Either,
+    /// At least the record that the request was read from.
+    Resume,
 }
 
 /// What is known once all is checked.
@@ -58,7 +82,7 @@ pub(super) async fn check(context: &Context, request: &Request) -> Result<Ready,
     for target in request.spec.namespace_mapping.values() {
         names::check_label(target).map_err(Error::InvalidMapping)?;
     }
-    let mut opened = open::open(context, &request.spec.backup_name).await?;
+    let mut opened = open::open(&context.store, &request.spec.backup_name).await?;
     let cluster = &context.cluster;
     let (catalog, cluster_uid, nodes) =
         futures::try_join!(cluster.catalog(), cluster.uid(), cluster.nodes())

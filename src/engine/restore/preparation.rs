@@ -2,7 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_api::{GroupResource, ItemId};
 
+use super::autoscaled;
+use super::hooks::Treatment;
+use super::owners::PlannedOwners;
+use super::versions::Notes;
 use crate::engine::model::filter::StatusFilter;
+use crate::engine::model::modifier::Modifiers;
 
 /// What the preparation of an object depends on, the object itself aside. The same for a whole restore.
 #[derive(Clone, Debug, Default)]
@@ -17,10 +22,30 @@ pub(super) struct Preparation {
     pub restore: String,
     /// The identity of the restore.
     pub restore_uid: String,
-    /// Node ports that Services of the target hold already.
-    pub taken_node_ports: BTreeSet<i64>,
+    /// Workloads of the target whose number of pods is an autoscaler's to decide.
+    pub autoscaled: BTreeSet<autoscaled::Target>,
+    /// Namespaces, as recorded, whose clone comes beside its original and must not act outward.
+    pub beside: BTreeSet<String>,
+    /// Node ports that Services of the target hold already, and who, as `namespace/name`.
+    pub node_ports: BTreeMap<i64, String>,
+    /// Bindings that the target has with subjects of its own: the names of those that a clone gets.
+    pub bindings: BTreeMap<ItemId, String>,
+    /// The Services of the backup in namespaces that are mapped, by namespace and name.
+    pub services: BTreeSet<(String, String)>,
+    /// What a person wants changed about objects.
+    pub modifiers: Modifiers,
+    /// Storage classes, as recorded, and those that take their place.
+    pub storage_classes: BTreeMap<String, String>,
+    /// Beginnings of images' names, as recorded, and those that take their place.
+    pub images: BTreeMap<String, String>,
     /// Which objects get their recorded status back.
     pub status: StatusFilter,
+    /// Whether jobs that had finished come back, as finished.
+    pub finished_jobs: bool,
+    /// What is said of objects that come back in another version than the recorded one.
+    pub versions: Notes,
+    /// What becomes of the owners that objects name; not known before the plan is made.
+    pub owners: Option<PlannedOwners>,
     /// Whether Services keep even those node ports that the cluster chose for them.
     pub preserve_node_ports: bool,
     /// The persistent volume that this restore makes for a claim, by the claim's recorded namespace and
@@ -28,6 +53,8 @@ pub(super) struct Preparation {
     pub reserved: BTreeMap<(String, String), String>,
     /// Persistent volumes that get another name: as recorded, as made.
     pub renamed: BTreeMap<String, String>,
+    /// How pods with hooks, and what stands between them and their controllers, are made.
+    pub hooks: BTreeMap<ItemId, Treatment>,
     /// Persistent volumes, as recorded, that lead to a volume this restore did not make.
     pub reattached: BTreeSet<String>,
 }
@@ -43,10 +70,22 @@ impl Preparation {
         self.namespace(recorded) != recorded
     }
 
+    /// Whether an object is of a clone beside its original.
+    pub(super) fn is_beside(&self, id: &ItemId) -> bool {
+        id.namespace.as_ref().is_some_and(|namespace| self.beside.contains(namespace))
+    }
+
+    /// Who else holds a node port that this object wants, as `namespace/name`.
+    pub(super) fn holder(&self, id: &ItemId, port: i64) -> Option<&str> {
+        let target = self.target(id);
+        let own = format!("{}/{}", target.namespace.unwrap_or_default(), target.name);
+        self.node_ports.get(&port).map(String::as_str).filter(|holder| *holder != own)
+    }
+
     /// The name that a recorded object has in the target.
     ///
-    /// Namespaces are renamed by the mapping, persistent volumes where their name is in use; every other
-    /// object keeps its name.
+    /// Namespaces are renamed by the mapping, persistent volumes where their name is in use, bindings
+    /// where the target's has other subjects; every other object keeps its name.
     pub(super) fn target(&self, id: &ItemId) -> ItemId {
         let mut target = id.clone();
         target.namespace = id.namespace.as_deref().map(|it| self.namespace(it).to_owned());
@@ -55,6 +94,9 @@ impl Preparation {
         }
         if id.resource == GroupResource::core("persistentvolumes") {
             self.renamed.get(&id.name).unwrap_or(&id.name).clone_into(&mut target.name);
+        }
+        if let Some(name) = self.bindings.get(id) {
+            name.clone_into(&mut target.name);
         }
         target
     }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::error::Cause;
-use super::execute::{Execution, Outcome};
+use super::execute::Execution;
 use super::plan::kind_of;
 use super::pods;
 use super::select;
@@ -54,6 +54,7 @@ pub(super) async fn await_workloads(
         look(execution, &mut awaited).await?;
         let ready = awaited.extract_if(.., |workload| workload.missing.is_none());
         ready.for_each(|workload| execution.journal.item(&workload.id));
+        execution.journal.awaiting(&names(&awaited));
         if awaited.is_empty() || started.elapsed() >= timeout {
             break;
         }
@@ -61,6 +62,15 @@ pub(super) async fn await_workloads(
     }
     report_unready(execution, &awaited, timeout).await;
     Ok(())
+}
+
+/// The first of what is awaited by its name, and how many more there are.
+fn names(awaited: &[Awaited]) -> String {
+    match awaited {
+        [] => String::new(),
+        [one] => format!("waiting for {}", one.id),
+        [first, rest @ ..] => format!("waiting for {} and {} more", first.id, rest.len()),
+    }
 }
 
 /// Tells what was not ready in time, and why, as far as that can be found out.
@@ -97,7 +107,7 @@ fn awaited(execution: &Execution<'_>, volumes: &[VolumeReport]) -> Result<Vec<Aw
     let outcomes = execution.outcomes();
     let mut awaited = Vec::new();
     for (index, row) in execution.plan.rows.iter().enumerate() {
-        let made = outcomes.get(&index) == Some(&Outcome::Created) || row.ours;
+        let made = outcomes.get(&index).is_some_and(|outcome| outcome.is_changed()) || row.ours;
         if !made || !kinds::awaits_readiness(row.entry.resource()) {
             continue;
         }

@@ -1,120 +1,147 @@
 //! What a restore leaves in the bucket: first what was asked, last what came of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::error::{Cause, Error};
+use super::error::Cause;
 use super::execute::{Execution, Outcome};
+use super::identity::{Identity, places};
 use super::plan::api_version;
-use super::preflight::{Ready, Request};
 use crate::engine::context::Context;
 use crate::engine::journal::Journal;
-use crate::engine::model::restore::RestoreRecord;
+use crate::engine::model::restore::{RestoreRecord, RestoreRun};
 use crate::engine::model::results::BackupResults;
 use crate::engine::model::volume::{NATIVE_SNAPSHOT, NativeSnapshotInfo};
 use crate::engine::report::{Problem, RestoreReport, chain};
-use crate::engine::store::{self, BackupStore, RestoreKeys, RunningLog, SideFile};
+use crate::engine::store::{self, BackupStore, RestoreKeys, RunningLog, SideFile, of_run};
 
 /// Where this restore's records go, and whose it is.
 #[derive(Debug)]
 pub(super) struct Records<'a> {
     store: Option<&'a BackupStore>,
     pub record: RestoreRecord,
+    /// Which run of it this is.
+    pub run: u32,
+    /// Whether everybody who has the location can read of it.
+    pub is_shared: bool,
+    /// What runs logged that were interrupted.
+    earlier: String,
 }
 
-/// Finds the interrupted restore that is to be resumed, or makes a new identity.
-pub(super) async fn identity(
-    context: &Context,
-    request: &Request,
-    ready: &Ready,
-) -> Result<RestoreRecord, Error> {
-    let fresh = RestoreRecord {
-        name: request.name.clone(),
-        uid: Uuid::new_v4().to_string(),
-        backup_uid: ready.opened.backup.metadata.uid.clone(),
-        cluster_uid: ready.cluster_uid.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        start_timestamp: context.clock.now(),
-        labels: request.labels.clone(),
-        annotations: request.annotations.clone(),
-        spec: request.spec.clone(),
-    };
-    for store in std::iter::once(&context.store).chain(context.local_records.as_ref()) {
-        if let Some(found) = store.restore(&request.name).await.map_err(Error::Location)? {
-            return resumable(&found, &fresh)
-                .map(|()| found.record)
-                .map_err(|reason| in_use(store, request, reason));
-        }
-    }
-    Ok(fresh)
+/// Whether the location takes records.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// The record is there.
+    Location,
+    /// It has to be kept elsewhere.
+    Elsewhere(store::Error),
 }
 
-/// Checks that the record that exists is ours, and not that of a run that began at the same time.
-async fn resumes(store: &BackupStore, record: &RestoreRecord) -> Result<(), Cause> {
-    let found: RestoreRecord = store.json(&RestoreKeys(&record.name).record()).await?;
-    if found.uid == record.uid { Ok(()) } else { Err(Cause::Overtaken) }
-}
-
-fn resumable(found: &store::RestoreEntry, fresh: &RestoreRecord) -> Result<(), &'static str> {
-    let record = &found.record;
-    match &found.result {
-        Some(_) => Err("it is done"),
-        None if record.backup_uid != fresh.backup_uid => Err("it was of another backup"),
-        None if record.cluster_uid != fresh.cluster_uid => Err("it was into another cluster"),
-        None if (&record.spec, &record.labels, &record.annotations)
-            != (&fresh.spec, &fresh.labels, &fresh.annotations) =>
-        {
-            Err("it was interrupted and asked for something else")
-        }
-        None => Ok(()),
+/// Records in the location what was asked, before the cluster is changed.
+///
+/// A location that refuses writes does not keep anybody from restoring.
+pub(super) async fn place(context: &Context, record: &RestoreRecord) -> Result<Place, Cause> {
+    match keep(&context.store, record).await {
+        Err(Cause::Records(error)) => Ok(Place::Elsewhere(error)),
+        other => other.map(|()| Place::Location),
     }
 }
 
-fn in_use(store: &BackupStore, request: &Request, reason: &str) -> Error {
-    Error::NameInUse {
-        name: request.name.clone(),
-        location: store.url().to_owned(),
-        reason: reason.to_owned(),
+/// Writes the record; it may be there from an earlier run, but not from a run that began at the same
+/// time.
+async fn keep(store: &BackupStore, record: &RestoreRecord) -> Result<(), Cause> {
+    let key = RestoreKeys(&record.name).record();
+    match store.create(&SideFile::json(key.clone(), record)?).await {
+        Err(error) if error.is_already_exists() => {
+            let found: RestoreRecord = store.json(&key).await?;
+            if found.uid == record.uid { Ok(()) } else { Err(Cause::Overtaken) }
+        }
+        Err(error) => match store.json_if_there::<RestoreRecord>(&key).await {
+            Ok(Some(found)) if found.uid == record.uid => Ok(()),
+            _ => Err(error.into()),
+        },
+        Ok(()) => Ok(()),
     }
 }
 
 impl<'a> Records<'a> {
-    /// Records what was asked, before the cluster is changed.
-    ///
-    /// A location that refuses writes does not keep anybody from restoring: the record then goes to
-    /// this machine.
+    /// Records that a run begins; where the location takes no record, on this machine.
     pub(super) async fn begin(
         context: &'a Context,
         journal: &Journal,
-        record: RestoreRecord,
+        identity: Identity,
+        place: &Place,
     ) -> Result<Self, Cause> {
-        let file = SideFile::json(RestoreKeys(&record.name).record(), &record)?;
-        let mut refused = None;
-        for store in std::iter::once(&context.store).chain(context.local_records.as_ref()) {
-            match store.create(&file).await {
-                Ok(()) => {}
-                Err(error) if error.is_already_exists() => resumes(store, &record).await?,
-                Err(error) => {
-                    refused.get_or_insert(error);
-                    continue;
-                }
+        let Identity { record, runs } = identity;
+        let mut records =
+            Self { store: None, record, run: 1, is_shared: false, earlier: String::new() };
+        match place {
+            Place::Location => {
+                records.is_shared = true;
+                records.store = Some(&context.store);
             }
-            if let Some(error) = &refused {
-                let message = format!(
-                    "the location does not take the restore's record ({}); it is kept in {}",
-                    chain(error),
-                    store.url()
-                );
+            Place::Elsewhere(refusal) => records.keep_here(context, journal, refusal).await?,
+        }
+        if runs > 0 {
+            records.take_up(context, journal, runs + 1).await?;
+        }
+        Ok(records)
+    }
+
+    async fn keep_here(
+        &mut self,
+        context: &'a Context,
+        journal: &Journal,
+        refusal: &store::Error,
+    ) -> Result<(), Cause> {
+        let refusal = chain(refusal);
+        for store in places(context).skip(1) {
+            match keep(store, &self.record).await {
+                Ok(()) => self.store = Some(store),
+                Err(Cause::Records(_)) => continue,
+                Err(other) => return Err(other),
+            }
+            let kept = store.url();
+            let message = format!(
+                "the location does not take the restore's record ({refusal}); it is kept in {kept}"
+            );
+            journal.warn(Problem::of_run("record", message));
+            return Ok(());
+        }
+        let message = format!("the restore's record is not kept: {refusal}");
+        journal.warn(Problem::of_run("record", message));
+        Ok(())
+    }
+
+    /// Records that it is taken up once more, so that two runs have two numbers.
+    async fn take_up(
+        &mut self,
+        context: &Context,
+        journal: &Journal,
+        run: u32,
+    ) -> Result<(), Cause> {
+        self.run = run;
+        journal.note(&format!("run {run} of this restore: it goes on with what is there"));
+        let Some(store) = self.store else { return Ok(()) };
+        self.earlier = interrupted_log(store, &self.record).await?;
+        let document = RestoreRun {
+            run,
+            uid: Uuid::new_v4().to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            start_timestamp: context.clock.now(),
+        };
+        let file = SideFile::json(RestoreKeys(&self.record.name).run(run), &document)?;
+        match store.create(&file).await {
+            Err(error) if error.is_already_exists() => return Err(Cause::Overtaken),
+            Err(error) => {
+                let message = format!("that it goes on could not be recorded: {}", chain(&error));
                 journal.warn(Problem::of_run("record", message));
             }
-            return Ok(Self { store: Some(store), record });
+            Ok(()) => {}
         }
-        let message = refused.map(|error| chain(&error)).unwrap_or_default();
-        let message = format!("the restore's record is not kept: {message}");
-        journal.warn(Problem::of_run("record", message));
-        Ok(Self { store: None, record })
+        Ok(())
     }
 
     /// The log while it runs; none where no record is taken.
@@ -146,34 +173,61 @@ impl<'a> Records<'a> {
     ) -> Result<(), store::Error> {
         let keys = RestoreKeys(&self.record.name);
         let results = BackupResults::of_restore(&report.warnings, &report.errors);
-        let log = execution.journal.log().unwrap_or_default();
         let files = [
             SideFile::json_gz(keys.resource_list(), &resource_list(execution))?,
             SideFile::json_gz(keys.item_operations(), &Vec::<()>::new())?,
             SideFile::json_gz(keys.volume_info(), &volume_infos(execution, report))?,
-            // Last, as no later run of this restore can replace them.
             SideFile::json_gz(keys.results(), &results)?,
-            SideFile { key: keys.logs(), content: log.into() },
+            SideFile { key: keys.logs(), content: self.log(execution)?.into() },
         ];
         for file in files {
-            write(store, &file).await?;
+            self.add(store, file).await?;
         }
         running_log.close().await;
-        write(store, &SideFile::json(keys.result(), report)?).await
+        self.add(store, SideFile::json(keys.result(), report)?).await
+    }
+
+    /// Packs all that was logged and is in no whole log yet.
+    fn log(&self, execution: &Execution<'_>) -> Result<Vec<u8>, store::Error> {
+        let earlier = SideFile::gz(String::new(), self.earlier.as_bytes())?;
+        let mut log = if self.earlier.is_empty() { Vec::new() } else { earlier.content.to_vec() };
+        // Packed texts one after the other are one packed text.
+        log.extend(execution.journal.log().unwrap_or_default());
+        Ok(log)
+    }
+
+    /// Writes a file; where an earlier run did, under a key with the number of this one.
+    async fn add(&self, store: &BackupStore, mut file: SideFile) -> Result<(), store::Error> {
+        match store.create(&file).await {
+            Err(error) if error.is_already_exists() => {
+                if self.run == 1 || store.bytes(&file.key).await? == file.content {
+                    tracing::debug!("{} is there already", file.key);
+                    return Ok(());
+                }
+                file.key = of_run(&file.key, self.run);
+                store.create(&file).await
+            }
+            other => other,
+        }
     }
 }
 
-/// Writes a file unless an earlier run of this restore did; what that one said stays.
-async fn write(store: &BackupStore, file: &SideFile) -> Result<(), store::Error> {
-    match store.create(file).await {
-        Err(error) if error.is_already_exists() => {
-            if store.bytes(&file.key).await? != file.content {
-                tracing::debug!("{} is there already, as an earlier run left it", file.key);
-            }
-            Ok(())
-        }
-        other => other,
+/// What was logged by runs that were interrupted, in the pieces that they left.
+async fn interrupted_log(
+    store: &BackupStore,
+    record: &RestoreRecord,
+) -> Result<String, store::Error> {
+    let pieces = store.pieces(&RestoreKeys(&record.name).running_log(&record.uid), 0).await?;
+    let text: String = pieces.into_iter().map(|piece| piece.text).collect();
+    if text.is_empty() {
+        return Ok(text);
     }
+    // A run that was killed at its very end left its log whole, and the pieces of it.
+    let newest = store.newest(&record.name, &RestoreKeys(&record.name).logs()).await?;
+    let whole = store.text(&newest).await?.unwrap_or_default();
+    let known: HashSet<&str> = whole.lines().collect();
+    let new = text.lines().filter(|line| !known.contains(line));
+    Ok(new.flat_map(|line| [line, "\n"]).collect())
 }
 
 /// The outcome of each object by kind, in Velero's words.
@@ -184,7 +238,7 @@ fn resource_list(execution: &Execution<'_>) -> BTreeMap<String, Vec<String>> {
         let Some(kind) = execution.ready.known.get(row.entry.resource()) else { continue };
         let word = match outcome {
             Outcome::Created => "created",
-            Outcome::Updated => "updated",
+            Outcome::Updated | Outcome::Recreated => "updated",
             Outcome::Unchanged | Outcome::Skipped => "skipped",
             Outcome::Differs | Outcome::Failed => "failed",
         };

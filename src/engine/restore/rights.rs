@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use bowline_api::{GroupResource, Operation};
 
+use super::claims::claims;
 use super::error::Error;
-use super::jobs;
 use super::plan::{Plan, Row, Verdict};
+use super::take_over;
+use super::{hooks, jobs};
 use crate::engine::context::{Access, Context, Right, rights};
+use crate::engine::model::kinds::Step;
 
 /// Asks for all rights that the plan needs.
 pub(super) async fn ask(context: &Context, plan: &Plan<'_>) -> Vec<Right> {
@@ -28,21 +31,47 @@ pub(super) async fn require(context: &Context, plan: &Plan<'_>) -> Result<(), Er
 
 fn needed(plan: &Plan<'_>) -> BTreeSet<Access> {
     let mut needed: BTreeSet<Access> = plan.rows.iter().flat_map(|row| of_row(plan, row)).collect();
+    needed.extend(hooks::needed(plan));
     if !plan.bare_namespaces.is_empty() {
         let resource = GroupResource::core("namespaces");
         needed.insert(Access { verb: "create", resource, namespace: None });
     }
+    if plan.rows.iter().any(|row| is_installed(row)) {
+        let resource = GroupResource::new("discovery.k8s.io", "endpointslices");
+        needed.insert(Access { verb: "list", resource, namespace: None });
+    }
+    let is_there = |row: &Row<'_>| *row.entry.resource() == claims() && row.live_uid.is_some();
+    if plan.rows.iter().any(is_there) {
+        let resource = GroupResource::core("persistentvolumes");
+        needed.insert(Access { verb: "list", resource, namespace: None });
+    }
+    for it in &plan.quiesced {
+        let (resource, namespace) = (it.id.resource.clone(), it.id.namespace.clone());
+        needed.insert(Access { verb: "patch", resource, namespace: namespace.clone() });
+        needed.insert(Access { verb: "list", resource: GroupResource::core("pods"), namespace });
+    }
     needed
+}
+
+/// Whether it is installed once its backend is ready.
+fn is_installed(row: &Row<'_>) -> bool {
+    let waits = matches!(row.step, Step::Registrations | Step::LateRegistrations);
+    waits && row.is_applied() && !row.ours && row.stage.is_some()
 }
 
 /// What one row needs. What an interrupted run has made is not made again.
 fn of_row(plan: &Plan<'_>, row: &Row<'_>) -> Vec<Access> {
     let verbs: &[&'static str] = match row.verdict {
+        _ if row.ours && jobs::is_job(row.entry.resource()) && !row.finished => &["get", "patch"],
         _ if row.ours => &[],
         // A job is made suspended, and released with a patch.
         Verdict::Create if jobs::is_job(row.entry.resource()) => &["create", "patch"],
         Verdict::Create | Verdict::Reattach => &["create"],
-        Verdict::Update => &["patch"],
+        Verdict::Update => &["get", "patch"],
+        Verdict::Recreate if jobs::is_job(row.entry.resource()) => {
+            &["get", "delete", "create", "patch"]
+        }
+        Verdict::Recreate => &["get", "delete", "create"],
         Verdict::Unchanged | Verdict::Differs | Verdict::Skip | Verdict::Refuse => &[],
     };
     let target = plan.preparation.target(&row.entry.id());
@@ -51,5 +80,10 @@ fn of_row(plan: &Plan<'_>, row: &Row<'_>) -> Vec<Access> {
         resource: target.resource.clone(),
         namespace: target.namespace.clone(),
     };
-    verbs.iter().map(access).collect()
+    let awaited: &[&'static str] = if row.dying { &["get"] } else { &[] };
+    let mut needed: Vec<Access> = verbs.iter().chain(awaited).map(access).collect();
+    if row.verdict == Verdict::Recreate && target.resource == claims() {
+        needed.extend(take_over::rights(&target));
+    }
+    needed
 }

@@ -22,7 +22,7 @@ type Answer = Result<Snapshot, SnapshotterError>;
 ///
 /// A claim whose snapshot cannot be used stays as it was planned: reserved, so that nothing empty is
 /// made in its place. It is its volume that is refused; unless that claim may be empty, and is not made
-/// yet.
+/// yet, or is another that would be taken over.
 pub(super) async fn look(context: &Context, ready: &Ready, request: &Request, plan: &mut Plan<'_>) {
     let mut answers = ask(context, plan).await;
     if let Some(error) = unanswered(plan, &mut answers) {
@@ -45,7 +45,9 @@ pub(super) async fn look(context: &Context, ready: &Ready, request: &Request, pl
             Err(error) => Err(not_found(source, zones, &error)),
         };
         if let Err(fault) = &source.snapshot {
-            if request.spec.allow_empty_volumes && rows[row].live_uid.is_none() {
+            // Nothing is taken over for a claim that would wait for ever.
+            let may_be_empty = request.spec.allow_empty_volumes && rows[row].live_uid.is_none();
+            if may_be_empty || rows[row].verdict == Verdict::Recreate {
                 rows[volume_row].decide(Verdict::Skip, fault.clone());
                 empty.push((row, fault.clone()));
                 continue;

@@ -7,11 +7,12 @@ use super::actions::Draft;
 use super::error::Cause;
 use super::execute::Execution;
 use super::plan::{Row, kind_of};
-use super::{prepare, select};
+use super::wording::told;
+use super::{jobs, prepare, select};
 use crate::engine::cluster::{FIELD_MANAGER, Object};
 use crate::engine::model::Kind;
 use crate::engine::model::fields::{maps_at, text_at};
-use crate::engine::report::{Problem, chain};
+use crate::engine::report::Problem;
 
 /// The annotation by which an object says itself whether its status comes back. Velero's; it wins.
 const WISH: &str = "velero.io/restore-status";
@@ -52,13 +53,20 @@ impl Execution<'_> {
         status: &Value,
     ) -> Result<(), Cause> {
         let patch = json!({ "status": status });
+        // Nobody but us takes a job for finished until its status is written.
+        let is_end = patch.as_object().is_some_and(|it| jobs::had_finished(id, it));
         let cluster = &self.context.cluster;
         match cluster.patch_status(kind, id.namespace.as_deref(), &id.name, &patch).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_unreachable() => Err(error.into()),
             Err(error) => {
-                let problem = Problem::of_item(id, "restore status", chain(&error));
-                self.journal.warn(problem.with_status(error.status()));
+                let problem = Problem::of_item(id, "restore status", told(&id.resource, &error));
+                let problem = problem.with_status(error.status());
+                if is_end {
+                    self.journal.error(problem.with_hint(jobs::STAYS_SUSPENDED));
+                } else {
+                    self.journal.warn(problem);
+                }
                 Ok(())
             }
         }
@@ -79,8 +87,8 @@ impl Execution<'_> {
         let (_, object) = select::read(self.ready, row.entry)?;
         let prepared = prepare::prepare(&row.entry.id(), object, &self.plan.preparation);
         let (Some(status), id) = (prepared.status, prepared.id) else { return Ok(()) };
-        let live = self.context.cluster.get(&kind, id.namespace.as_deref(), &id.name).await?;
-        match live {
+        let live = self.context.cluster.get(&kind, id.namespace.as_deref(), &id.name).await;
+        match self.settle_as("restore status", live, &id)?.flatten() {
             Some(live) if !is_written(&live) => self.write_status(&kind, &id, &status).await,
             _ => Ok(()),
         }

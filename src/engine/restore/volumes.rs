@@ -7,7 +7,7 @@ use bowline_api::{
     VolumeSpec, VolumeState,
 };
 use futures::{StreamExt as _, stream};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::bind;
@@ -15,11 +15,13 @@ use super::claims::{ClaimPlan, HOW_TO_MEND, Source, token};
 use super::error::Cause;
 use super::execute::{Execution, Outcome};
 use super::plan::kind_of;
-use super::prepare;
+use super::prepare::{self, RESTORE_UID_LABEL};
 use super::select;
 use crate::engine::clock::pause;
 use crate::engine::cluster::{Created, Creation};
 use crate::engine::model::backup::annotations;
+use crate::engine::model::fields::{Object, map_at_mut, set_text, text_at};
+use crate::engine::model::shared;
 use crate::engine::model::snapshot;
 use crate::engine::model::volume::tags;
 use crate::engine::report::{Problem, VolumeReport, chain};
@@ -30,6 +32,8 @@ const MADE_WITHIN: Duration = Duration::from_mins(30);
 /// Why a volume did not come back: a problem of its claim, or the end of the restore.
 pub(super) enum Failure {
     Claim(Box<Problem>),
+    /// A problem of its claim that was told already.
+    Told,
     Run(Cause),
 }
 
@@ -52,6 +56,12 @@ async fn restore_one(
 ) -> Result<VolumeReport, Cause> {
     let mut work = Work::new(execution, claim);
     let label = format!("{}/{}", work.report.namespace, work.report.claim);
+    if !execution.takes_claims(&work.report.namespace).await {
+        // Told as an error of the namespace.
+        execution.record(claim.volume_row, Outcome::Failed);
+        work.journal_state(&label, "failed");
+        return Ok(work.report);
+    }
     match work.run(&label).await {
         Ok(()) => {
             let state = if claim.source.is_some() { "bound" } else { "reattached" };
@@ -59,6 +69,10 @@ async fn restore_one(
             Ok(work.report)
         }
         Err(Failure::Run(cause)) => Err(cause),
+        Err(Failure::Told) => {
+            work.journal_state(&label, "failed");
+            Ok(work.report)
+        }
         Err(Failure::Claim(problem)) => {
             work.journal_state(&label, "failed");
             let first = problem.hint.as_ref().map(|hint| format!("{hint}; "));
@@ -82,11 +96,15 @@ struct Work<'a> {
 }
 
 impl Failure {
+    pub(super) fn of_claim(problem: Problem) -> Self {
+        Self::Claim(Box::new(problem))
+    }
+
     /// Says what would help the claim.
     fn with_hint(self, hint: &str) -> Self {
         match self {
             Self::Claim(problem) => Self::Claim(Box::new(problem.with_hint(hint))),
-            run @ Self::Run(_) => run,
+            other @ (Self::Told | Self::Run(_)) => other,
         }
     }
 }
@@ -111,7 +129,7 @@ impl<'a> Work<'a> {
     }
 
     fn problem(&self, operation: &str, message: impl Into<String>) -> Failure {
-        Failure::Claim(Box::new(Problem::of_item(&self.target, operation, message)))
+        Failure::of_claim(Problem::of_item(&self.target, operation, message))
     }
 
     async fn run(&mut self, label: &str) -> Result<(), Failure> {
@@ -122,7 +140,7 @@ impl<'a> Work<'a> {
         };
         self.execution.record(self.claim.volume_row, outcome);
         made?;
-        bind::bound(self.execution, &self.target, &self.claim.name).await
+        bind::bound(self.execution, self.claim.row, &self.target, &self.claim.name).await
     }
 
     /// Makes the volume and the persistent volume that points at it.
@@ -138,6 +156,10 @@ impl<'a> Work<'a> {
             self.problem("restore", "no snapshotter knows the kind of its volume")
         })?;
         let snapshot = self.usable(source)?;
+        if !self.execution.is_recorded {
+            // The claim is what another machine finds the volume by.
+            bind::claims_are_made(self.execution).await;
+        }
         self.execution.journal.volume(label, "volume requested");
         let volume = self.volume(snapshotter, &self.request(source, snapshot)).await?;
         self.execution.journal.volume(label, "volume available");
@@ -163,7 +185,9 @@ impl<'a> Work<'a> {
         snapshotter: &dyn VolumeSnapshotter,
         request: &VolumeRequest,
     ) -> Result<Volume, Failure> {
+        let underway = self.execution.context.stop.begin().await;
         let made = snapshotter.create_volume(request).await;
+        drop(underway);
         let volume = made.map_err(|error| self.problem("restore", chain(&error)))?;
         self.report.volume_id = Some(volume.id.clone());
         let Ok(settled) = timeout(MADE_WITHIN, settled(snapshotter, volume.clone())).await else {
@@ -223,14 +247,14 @@ impl<'a> Work<'a> {
         let id = self.claim.volume.id();
         let object = recorded.as_object().cloned().unwrap_or_default();
         let prepared = prepare::prepare(&id, object, &self.execution.plan.preparation);
-        let mut object = Value::Object(prepared.object);
+        let mut object = Value::Object(self.promised(prepared.object)?);
         let pointed = match volume {
             Some((snapshotter, volume)) => snapshotter.set_volume(&mut object, volume),
             None => Ok(()),
         };
         let object = object.as_object().cloned().unwrap_or_default();
         let result = match pointed {
-            Ok(()) => self.post(&prepared.id, &object).await,
+            Ok(()) => self.post(&object).await,
             Err(error) => Err(self.problem("restore", chain(&error))),
         };
         if let (Err(Failure::Claim(_)), Some((snapshotter, volume))) = (&result, volume) {
@@ -239,9 +263,34 @@ impl<'a> Work<'a> {
         result
     }
 
+    /// Promises the persistent volume to its claim and no other, whatever the archive says of it.
+    ///
+    /// They bind only if their classes agree.
+    fn promised(&self, mut object: Object) -> Result<Object, Failure> {
+        let execution = self.execution;
+        let row = &execution.plan.rows[self.claim.row];
+        let (_, claim) = select::read(execution.ready, row.entry).map_err(Failure::Run)?;
+        let claim = prepare::prepare(&row.entry.id(), claim, &execution.plan.preparation).object;
+        set_text(&mut object, &["metadata", "name"], &self.claim.name);
+        let Some(spec) = map_at_mut(&mut object, &["spec"]) else { return Ok(object) };
+        let reference = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "namespace": self.target.namespace, "name": self.target.name});
+        spec.insert("claimRef".to_owned(), reference);
+        if let Some(class) = text_at(&claim, &["spec", "storageClassName"]) {
+            set_text(spec, &["storageClassName"], class);
+        }
+        match text_at(&claim, &["spec", "volumeAttributesClassName"]) {
+            Some(class) => set_text(spec, &["volumeAttributesClassName"], class),
+            None => drop(spec.remove("volumeAttributesClassName")),
+        }
+        Ok(object)
+    }
+
     /// Removes a volume that is of no use to anybody; one that stays is an error, too.
     async fn remove(&mut self, snapshotter: &dyn VolumeSnapshotter, volume: &Volume) {
+        let underway = self.execution.context.stop.begin().await;
         let removed = snapshotter.delete_volume(&volume.id).await;
+        drop(underway);
         if removed.is_ok() {
             self.report.volume_id = None;
         }
@@ -252,26 +301,27 @@ impl<'a> Work<'a> {
         }
     }
 
-    async fn post(&self, id: &ItemId, object: &Map<String, Value>) -> Result<Outcome, Failure> {
+    async fn post(&self, object: &Object) -> Result<Outcome, Failure> {
         let cluster = &self.execution.context.cluster;
         let kind = kind_of(&self.execution.ready.catalog, &self.claim.volume)
             .ok_or_else(|| self.problem("create", "the target serves no persistent volumes"))?;
-        let creation = Creation { mark: Some(prepare::RESTORE_UID_LABEL), ..Creation::default() };
+        let creation = Creation { mark: Some(RESTORE_UID_LABEL), ..Creation::default() };
+        let name = &self.claim.name;
         match cluster.create(&kind, None, object, &creation).await {
             Ok(Created::Created(_)) => Ok(Outcome::Created),
-            Ok(Created::Exists) => match cluster.get(&kind, None, &id.name).await {
-                Ok(Some(live)) if label(&live) == label(object) => Ok(Outcome::Unchanged),
-                Ok(_) => Err(self.problem("create", format!("volume {} exists already", id.name))),
+            Ok(Created::Exists) => match cluster.get(&kind, None, name).await {
+                Ok(Some(live)) if is_same(&live, object) => Ok(Outcome::Unchanged),
+                Ok(_) => Err(self.problem("create", format!("volume {name} exists already"))),
                 Err(error) => Err(Failure::Run(error.into())),
             },
             Err(error) if error.is_unreachable() => Err(Failure::Run(error.into())),
             Err(error) => {
                 let problem = Problem::of_item(
-                    &ItemId::cluster(GroupResource::core("persistentvolumes"), &id.name),
+                    &ItemId::cluster(GroupResource::core("persistentvolumes"), name),
                     "create",
                     chain(&error),
                 );
-                Err(Failure::Claim(Box::new(problem.with_status(error.status()))))
+                Err(Failure::of_claim(problem.with_status(error.status())))
             }
         }
     }
@@ -291,6 +341,9 @@ async fn settled(
     Ok(volume)
 }
 
-fn label(object: &Map<String, Value>) -> Option<&Value> {
-    object.get("metadata")?.get("labels")?.get(prepare::RESTORE_UID_LABEL)
+/// Whether a persistent volume that is there is the one that an interrupted run made.
+fn is_same(live: &Object, ours: &Object) -> bool {
+    let label = |it: &Object| it.get("metadata")?.get("labels")?.get(RESTORE_UID_LABEL).cloned();
+    let handle = |it: &Object| shared::handle(&Value::Object(it.clone()));
+    label(live) == label(ours) && handle(live) == handle(ours)
 }

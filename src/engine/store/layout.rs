@@ -192,6 +192,17 @@ impl RestoreKeys<'_> {
         self.file("bowline-result.json")
     }
 
+    /// That it was taken up once more, for the so many-th run; written before that run changes
+    /// anything.
+    pub fn run(self, run: u32) -> String {
+        of_run(&self.file("bowline-run.json"), run)
+    }
+
+    /// The number of the run whose beginning has this key; none if it is no such key.
+    pub(super) fn begun_run(self, key: &str) -> Option<u32> {
+        run_of(&self.file("bowline-run.json"), key)
+    }
+
     /// The log.
     pub fn logs(self) -> String {
         self.named("restore-", "-logs.gz")
@@ -234,6 +245,28 @@ impl RestoreKeys<'_> {
     fn named(self, prefix: &str, suffix: &str) -> String {
         format!("{RESTORES}{0}/{prefix}{0}{suffix}", self.0)
     }
+}
+
+/// The key of a file of a later run, where an earlier one has written it.
+pub fn of_run(key: &str, run: u32) -> String {
+    let (stem, extension) = parted(key);
+    format!("{stem}-{run}{extension}")
+}
+
+/// The run that wrote a file: 1 under the key itself; none if it is another file.
+pub(super) fn run_of(key: &str, found: &str) -> Option<u32> {
+    if found == key {
+        return Some(1);
+    }
+    let (stem, extension) = parted(key);
+    let run = found.strip_prefix(stem)?.strip_suffix(extension)?.strip_prefix('-')?;
+    run.parse().ok().filter(|&number| number > 1 && of_run(key, number) == found)
+}
+
+/// A key before its extension, and the extension.
+fn parted(key: &str) -> (&str, &str) {
+    let extension = [".json.gz", ".json", ".gz"].into_iter().find(|it| key.ends_with(it));
+    key.split_at(key.len() - extension.map_or(0, str::len))
 }
 
 /// The key of a piece of a log by the prefix of all its pieces, and by its number.
@@ -296,5 +329,20 @@ mod tests {
         assert_eq!(restore.running_log("u2"), "metadata/bowline/logs/restores/r1/u2/");
         assert_eq!(restore.results(), "restores/r1/restore-r1-results.gz");
         assert_eq!(restore.volume_info(), "restores/r1/r1-volumeinfo.json.gz");
+    }
+
+    #[test]
+    fn a_later_run_has_keys_of_its_own() {
+        let restore = RestoreKeys("r-1.gz");
+        for key in [restore.logs(), restore.volume_info(), restore.result()] {
+            assert_eq!(run_of(&key, &key), Some(1));
+            assert_eq!(run_of(&key, &of_run(&key, 12)), Some(12), "{key}");
+            assert_eq!(run_of(&key, &of_run(&key, 1)), None, "{key}");
+        }
+        assert_eq!(of_run(&restore.result(), 2), "restores/r-1.gz/bowline-result-2.json");
+        assert_eq!(of_run(&restore.logs(), 2), "restores/r-1.gz/restore-r-1.gz-logs-2.gz");
+        assert_eq!(restore.begun_run("restores/r-1.gz/bowline-run-3.json"), Some(3));
+        assert_eq!(run_of(&restore.logs(), &restore.results()), None);
+        assert_eq!(run_of(&restore.result(), "restores/r-1.gz/bowline-result-02.json"), None);
     }
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use futures::TryStreamExt as _;
-use serde::Serialize;
 
 use super::backup_store::{BackupStore, Error, malformed};
-use super::layout::{BACKUPS, BackupKeys, RESTORES, RestoreKeys, check_name};
+use super::layout::{BACKUPS, BackupKeys, RestoreKeys, check_name, run_of};
 use crate::engine::model::backup::{Attempt, Backup, ProviderRecord};
 use crate::engine::model::restore::RestoreRecord;
 use crate::engine::report::RestoreReport;
@@ -34,13 +33,23 @@ pub enum BackupState {
 }
 
 /// A directory below `restores/`.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct RestoreEntry {
     /// What was asked.
     pub record: RestoreRecord,
-    /// What came of it; none if it runs or was interrupted.
+    /// What came of it, as the newest run that came to its end says.
     pub result: Option<RestoreReport>,
+    /// How many runs were begun.
+    pub runs: u32,
+    /// The keys of the logs that were written whole, in the order of the runs.
+    pub logs: Vec<String>,
+}
+
+impl RestoreEntry {
+    /// Whether the newest run runs still, or was interrupted.
+    pub fn is_unfinished(&self) -> bool {
+        self.result.as_ref().is_none_or(|result| result.run < self.runs)
+    }
 }
 
 impl BackupStore {
@@ -122,15 +131,6 @@ impl BackupStore {
         }
     }
 
-    /// Lists the restores that bowline made, by name.
-    pub async fn restores(&self) -> Result<Vec<RestoreEntry>, Error> {
-        let mut entries = Vec::new();
-        for name in self.store.list_directories(RESTORES).await? {
-            entries.extend(self.restore(&name).await?);
-        }
-        Ok(entries)
-    }
-
     /// Looks up a restore; none if bowline made none of that name.
     pub async fn restore(&self, name: &str) -> Result<Option<RestoreEntry>, Error> {
         let keys = RestoreKeys(name);
@@ -140,7 +140,33 @@ impl BackupStore {
             let reason = format!("it names itself \"{}\"", record.name);
             return Err(malformed(&keys.record(), reason));
         }
-        let result = self.json_if_there(&keys.result()).await?;
-        Ok(Some(RestoreEntry { record, result }))
+        let found = self.keys(&keys.prefix()).await?;
+        let runs = found.iter().filter_map(|key| keys.begun_run(key)).max().unwrap_or(1);
+        let logs = of_runs(&keys.logs(), &found).into_iter().map(str::to_owned).collect();
+        let result = match of_runs(&keys.result(), &found).last() {
+            Some(key) => self.json_if_there(key).await?,
+            None => None,
+        };
+        Ok(Some(RestoreEntry { record, result, runs, logs }))
     }
+
+    /// The key under which the newest run of a restore wrote a file; the first one's if none did.
+    pub async fn newest(&self, name: &str, key: &str) -> Result<String, Error> {
+        let found = self.keys(&RestoreKeys(name).prefix()).await?;
+        Ok(of_runs(key, &found).last().copied().unwrap_or(key).to_owned())
+    }
+
+    /// The keys under which the runs of a restore wrote a file, the oldest run first.
+    pub async fn of_all_runs(&self, name: &str, key: &str) -> Result<Vec<String>, Error> {
+        let found = self.keys(&RestoreKeys(name).prefix()).await?;
+        Ok(of_runs(key, &found).into_iter().map(str::to_owned).collect())
+    }
+}
+
+/// The keys under which runs wrote a file, the oldest run first.
+fn of_runs<'a>(key: &str, found: &'a [String]) -> Vec<&'a str> {
+    let mut keys: Vec<_> =
+        found.iter().filter_map(|it| Some((run_of(key, it)?, it.as_str()))).collect();
+    keys.sort_unstable();
+    keys.into_iter().map(|(_, key)| key).collect()
 }

@@ -10,7 +10,7 @@ mod running_log;
 mod vouched;
 
 pub use backup_store::{BackupStore, Digest, Digests, Error, SideFile};
-pub use layout::{BackupKeys, ProbeKeys, RestoreKeys, check_name, is_foreign};
+pub use layout::{BackupKeys, ProbeKeys, RestoreKeys, check_name, is_foreign, of_run};
 pub use listing::{BackupEntry, BackupState, RestoreEntry};
 pub use logs::Piece;
 pub use running_log::RunningLog;

@@ -79,6 +79,15 @@ impl<'a> RunningLog<'a> {
         drop(state);
     }
 
+    /// Writes at once what no piece has yet, as nobody will write the log whole.
+    pub async fn write_rest(&self) {
+        let is_unsent = self.state.lock().await.unsent.is_some();
+        self.write_piece().await;
+        if is_unsent {
+            self.write_piece().await;
+        }
+    }
+
     async fn write_pieces(&self) {
         loop {
             let (rest, end) = (pin!(pause(PACE)), pin!(self.ended.notified()));

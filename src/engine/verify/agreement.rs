@@ -32,7 +32,7 @@ pub(super) async fn check(
         work.report.conclude_as(RECORDS, CheckResult::NotChecked, detail);
         return Ok(());
     };
-    let (count, has_list) = (contents.len(), list.is_some());
+    let (count, has_list) = (contents.items(), list.is_some());
     let told = Told { backup: work.backup.clone(), volumes: volumes.clone() };
     let compared = tokio::task::spawn_blocking(move || told.compare(&contents, list)).await;
     let found = compared.map_err(archive::Error::from).flatten();
@@ -89,10 +89,13 @@ impl Told {
         let mut names = list.map(Names::of);
         let recorded = self.volumes.volumes.as_deref().map(|volumes| self.recorded(volumes));
         let (mut problems, mut warnings) = Findings::default();
-        for entry in contents.entries().filter(Entry::preferred) {
+        for entry in contents.entries() {
             let json = contents.read(entry)?;
             if let Some(names) = &mut names {
                 names.see(&entry, &json);
+            }
+            if !entry.preferred() {
+                continue;
             }
             // Velero leaves volumes out without a word where cluster-scoped objects are left out.
             let odd = if self.backup.is_ours() { &mut problems } else { &mut warnings };

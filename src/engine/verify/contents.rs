@@ -50,14 +50,14 @@ async fn parse(work: &mut Work<'_>, key: &str) -> Result<Archive, Error> {
         }
     };
     if contents.ignored.count > 0 {
-        let (count, first) = (contents.ignored.count, contents.ignored.names.first());
+        let (count, first) = (contents.ignored.count, contents.ignored.entries.first());
         let message = format!(
             "{count} of its entries mean nothing to a restore, such as {:?}",
-            first.map(String::as_str).unwrap_or_default()
+            first.map(|entry| entry.name.as_str()).unwrap_or_default()
         );
         work.report.warn(Finding::of_file(ARCHIVE.0, key, message));
     }
-    let detail = format!("read to its end: {}", objects(contents.len()));
+    let detail = format!("read to its end: {}", objects(contents.items()));
     work.report.conclude(ARCHIVE, detail);
     let digest = Digest { size: contents.size, sha256: contents.sha256.clone() };
     Ok(Archive { digest: Some(digest), contents: Some(contents) })
@@ -111,7 +111,7 @@ pub(super) async fn check_index(
         let finding = Finding::of_file(INDEX.0, &key, fault);
         work.report.problem(finding.with_hint(CHOOSE_ANOTHER));
     }
-    let detail = format!("lists the very {} of the archive", objects(contents.len()));
+    let detail = format!("lists the very {} of the archive", objects(contents.items()));
     work.report.conclude(INDEX, detail);
     Ok(())
 }

@@ -38,11 +38,14 @@ const CONTROLLERS: &[(Controller, &str)] = &[
     (namespace, "namespaces"),
     (definition, "customresourcedefinitions.apiextensions.k8s.io"),
     (service, "services"),
+    (operator, "namespaces"),
     (claim, "persistentvolumeclaims"),
+    (volume, "persistentvolumes"),
     (stateful_set, "statefulsets.apps"),
     (deployment, "deployments.apps"),
     (replica_set, "replicasets.apps"),
     (pod, "pods"),
+    (endpoints, "services"),
     (workload_status, "statefulsets.apps"),
     (workload_status, "replicasets.apps"),
     (workload_status, "deployments.apps"),
@@ -91,6 +94,9 @@ fn update(objects: &mut Objects, resource: &str, object: Value) {
 }
 
 fn namespace(objects: &mut Objects, mut namespace: Value) {
+    if !namespace["metadata"]["deletionTimestamp"].is_null() {
+        return;
+    }
     let name = namespace["metadata"]["name"].clone();
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
         "metadata": {"name": "default", "namespace": name}});
@@ -134,7 +140,11 @@ fn claim(objects: &mut Objects, mut claim: Value) {
     }
     claim["status"]["phase"] = json!("Pending");
     let wanted = claim["spec"]["volumeName"].as_str().unwrap_or_default().to_owned();
-    let wanted = if wanted.is_empty() { provision(objects, &claim) } else { Some(wanted) };
+    let wanted = if wanted.is_empty() {
+        promised(objects, &claim).or_else(|| provision(objects, &claim))
+    } else {
+        Some(wanted)
+    };
     let volume = wanted.and_then(|name| objects.get("persistentvolumes", &name)).cloned();
     if let Some(mut volume) = volume.filter(|volume| is_promised(volume, &claim)) {
         volume["spec"]["claimRef"]["uid"] = claim["metadata"]["uid"].clone();
@@ -151,6 +161,43 @@ fn is_promised(volume: &Value, claim: &Value) -> bool {
     let reference = &volume["spec"]["claimRef"];
     let same = |key: &str| reference[key] == claim["metadata"][key];
     same("name") && same("namespace") && (reference["uid"].is_null() || same("uid"))
+}
+
+/// The volume that waits for a claim of this name.
+fn promised(objects: &Objects, claim: &Value) -> Option<String> {
+    let mut volumes = objects.all("persistentvolumes");
+    volumes.find(|(_, volume)| is_promised(volume, claim)).map(|(name, _)| name.clone())
+}
+
+/// Releases a volume whose claim is gone, or takes it along.
+fn volume(objects: &mut Objects, mut volume: Value) {
+    let reference = &volume["spec"]["claimRef"];
+    let gone = !objects.exists(reference["uid"].as_str().unwrap_or_default());
+    if reference["uid"].is_null() && volume["status"]["phase"] != "Available" {
+        volume["status"] = json!({"phase": "Available"});
+    } else if volume["status"]["phase"] == "Bound" && gone {
+        let name = volume["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        if volume["spec"]["persistentVolumeReclaimPolicy"] == "Delete" {
+            objects.remove("persistentvolumes", &name);
+            objects.destroyed.push(name);
+            return;
+        }
+        volume["status"] = json!({"phase": "Released"});
+    }
+    update(objects, "persistentvolumes", volume);
+}
+
+/// Makes the claims that it wants as soon as there is a namespace for them.
+fn operator(objects: &mut Objects, namespace: Value) {
+    for index in 0..objects.operated.len() {
+        let (claim, left) = objects.operated[index].clone();
+        let metadata = &claim["metadata"];
+        let is_there = objects.get("persistentvolumeclaims", &key_of(metadata)).is_some();
+        if left > 0 && !is_there && metadata["namespace"] == namespace["metadata"]["name"] {
+            objects.operated[index].1 -= 1;
+            ensure(objects, "persistentvolumeclaims", claim);
+        }
+    }
 }
 
 /// Makes an empty volume for a claim that names none, if its class has a provisioner.
@@ -174,6 +221,33 @@ fn provision(objects: &mut Objects, claim: &Value) -> Option<String> {
     Some(name)
 }
 
+/// Tells where the running pods of a service are.
+fn endpoints(objects: &mut Objects, service: Value) {
+    let Some(selector) = service["spec"]["selector"].as_object() else { return };
+    let metadata = &service["metadata"];
+    let serves = |pod: &Value| {
+        pod["metadata"]["namespace"] == metadata["namespace"]
+            && pod["status"]["phase"] == "Running"
+            && selector.iter().all(|(key, value)| pod["metadata"]["labels"][key] == *value)
+    };
+    let running = objects.all("pods").filter(|(_, pod)| serves(pod)).count();
+    let name = metadata["name"].as_str().unwrap_or_default();
+    let slice = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+        "metadata": {"name": format!("{name}-x1"), "namespace": metadata["namespace"],
+            "labels": {"kubernetes.io/service-name": name,
+                "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"},
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Service", "name": name,
+                "uid": metadata["uid"], "controller": true}]}});
+    let key = key_of(&slice["metadata"]);
+    ensure(objects, "endpointslices.discovery.k8s.io", slice);
+    if let Some(mut slice) = objects.get("endpointslices.discovery.k8s.io", &key).cloned() {
+        let addresses: Vec<Value> =
+            (0..running).map(|it| json!({"addresses": [format!("10.1.0.{it}")]})).collect();
+        slice["endpoints"] = json!(addresses);
+        update(objects, "endpointslices.discovery.k8s.io", slice);
+    }
+}
+
 fn stateful_set(objects: &mut Objects, set: Value) {
     let (metadata, spec) = (&set["metadata"], &set["spec"]);
     let name = metadata["name"].as_str().unwrap_or_default();
@@ -190,7 +264,18 @@ fn stateful_set(objects: &mut Objects, set: Value) {
         }
         let mut pod = pod_of(&set, "StatefulSet", &format!("{name}-{ordinal}"));
         pod["spec"]["volumes"] = json!(volumes);
+        adopt(objects, &pod);
         ensure(objects, "pods", pod);
+    }
+}
+
+/// Takes over a pod of this name that nobody owns.
+fn adopt(objects: &mut Objects, pod: &Value) {
+    let live = objects.get("pods", &key_of(&pod["metadata"])).cloned();
+    let free = live.filter(|live| live["metadata"]["ownerReferences"].is_null());
+    if let Some(mut live) = free {
+        live["metadata"]["ownerReferences"] = pod["metadata"]["ownerReferences"].clone();
+        update(objects, "pods", live);
     }
 }
 
@@ -204,13 +289,29 @@ fn deployment(objects: &mut Objects, deployment: Value) {
         "spec": {"replicas": deployment["spec"]["replicas"],
             "selector": deployment["spec"]["selector"],
             "template": deployment["spec"]["template"]}});
+    let key = key_of(&set["metadata"]);
     ensure(objects, "replicasets.apps", set);
+    if let Some(mut set) = objects.get("replicasets.apps", &key).cloned() {
+        set["spec"]["replicas"] = deployment["spec"]["replicas"].clone();
+        update(objects, "replicasets.apps", set);
+    }
 }
 
 fn replica_set(objects: &mut Objects, set: Value) {
     let name = set["metadata"]["name"].as_str().unwrap_or_default();
-    for number in 0..set["spec"]["replicas"].as_u64().unwrap_or(1) {
+    let replicas = set["spec"]["replicas"].as_u64().unwrap_or(1);
+    for number in 0..replicas {
         ensure(objects, "pods", pod_of(&set, "ReplicaSet", &format!("{name}-{number}")));
+    }
+    let wanted: Vec<String> = (0..replicas).map(|number| format!("{name}-{number}")).collect();
+    let surplus = objects.all("pods").filter(|(_, pod)| {
+        let metadata = &pod["metadata"];
+        metadata["ownerReferences"][0]["uid"] == set["metadata"]["uid"]
+            && !wanted.iter().any(|name| metadata["name"] == **name)
+    });
+    let surplus: Vec<String> = surplus.map(|(key, _)| key.clone()).collect();
+    for key in &surplus {
+        objects.remove("pods", key);
     }
 }
 

@@ -29,15 +29,25 @@ const BUILT_IN: &[(&str, &str, &str, bool)] = &[
     ("", "secrets", "Secret", true),
     ("", "serviceaccounts", "ServiceAccount", true),
     ("", "services", "Service", true),
+    (
+        "admissionregistration.k8s.io",
+        "mutatingwebhookconfigurations",
+        "MutatingWebhookConfiguration",
+        false,
+    ),
     ("apiextensions.k8s.io", "customresourcedefinitions", "CustomResourceDefinition", false),
     ("apps", "deployments", "Deployment", true),
     ("apps", "replicasets", "ReplicaSet", true),
     ("apps", "statefulsets", "StatefulSet", true),
+    ("batch", "jobs", "Job", true),
+    ("discovery.k8s.io", "endpointslices", "EndpointSlice", true),
     ("rbac.authorization.k8s.io", "clusterrolebindings", "ClusterRoleBinding", false),
     ("rbac.authorization.k8s.io", "clusterroles", "ClusterRole", false),
     ("rbac.authorization.k8s.io", "rolebindings", "RoleBinding", true),
     ("rbac.authorization.k8s.io", "roles", "Role", true),
     ("storage.k8s.io", "storageclasses", "StorageClass", false),
+    ("storage.k8s.io", "volumeattachments", "VolumeAttachment", false),
+    ("storage.k8s.io", "volumeattributesclasses", "VolumeAttributesClass", false),
 ];
 
 impl Served {
@@ -54,18 +64,23 @@ impl Served {
         BUILT_IN.iter().map(read).collect()
     }
 
-    /// The kind that a definition makes.
-    pub(super) fn defined_by(definition: &Value) -> Self {
-        let spec = &definition["spec"];
+    /// The kind that a definition makes, in every version that is served; the preferred one first.
+    pub(super) fn defined_by(definition: &Value) -> Vec<Self> {
+        let versions = definition["spec"]["versions"].as_array().into_iter().flatten();
+        let served = versions.filter(|version| version["served"] != false);
+        served.map(|version| Self::of_version(&definition["spec"], version)).collect()
+    }
+
+    fn of_version(spec: &Value, version: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Self {
             group: text(&spec["group"]),
-            version: text(&spec["versions"][0]["name"]),
+            version: text(&version["name"]),
             resource: text(&spec["names"]["plural"]),
             kind: text(&spec["names"]["kind"]),
             namespaced: spec["scope"] == "Namespaced",
             custom: true,
-            status: spec["versions"][0]["subresources"]["status"].is_object(),
+            status: version["subresources"]["status"].is_object(),
         }
     }
 
@@ -99,17 +114,18 @@ impl Served {
 
 /// The aggregated discovery document of the core group, or of all others.
 pub(super) fn discovery(kinds: &[Served], core: bool) -> Value {
-    let mut groups: BTreeMap<(&str, &str), Vec<Value>> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for kind in kinds.iter().filter(|kind| kind.group.is_empty() == core) {
-        groups.entry((&kind.group, &kind.version)).or_default().push(kind.discovery());
+        let versions = groups.entry(&kind.group).or_default();
+        match versions.iter_mut().find(|it| it["version"] == kind.version) {
+            Some(version) => version["resources"].as_array_mut().unwrap().push(kind.discovery()),
+            None => versions.push(json!({"version": kind.version, "freshness": "Current",
+                "resources": [kind.discovery()]})),
+        }
     }
     let items: Vec<Value> = groups
         .into_iter()
-        .map(|((group, version), resources)| {
-            let version =
-                json!({"version": version, "resources": resources, "freshness": "Current"});
-            json!({"metadata": {"name": group}, "versions": [version]})
-        })
+        .map(|(group, versions)| json!({"metadata": {"name": group}, "versions": versions}))
         .collect();
     json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "items": items})
 }

@@ -5,6 +5,7 @@ mod kinds;
 mod objects;
 mod server;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -91,6 +92,19 @@ impl FakeCluster {
         self.lock().all(resource).map(|(_, object)| object.clone()).collect()
     }
 
+    /// Every object, by its identity: `configmaps/shop/c`.
+    pub(crate) fn objects(&self) -> BTreeMap<String, Value> {
+        let objects = self.lock();
+        let all = objects.resources().flat_map(|resource| {
+            let named =
+                move |(key, it): (&String, &Value)| (format!("{resource}/{key}"), it.clone());
+            objects.all(resource).map(named)
+        });
+        let all = all.collect();
+        drop(objects);
+        all
+    }
+
     /// The names of all objects in a namespace, as `configmaps/c`.
     pub(crate) fn names_in(&self, namespace: &str) -> Vec<String> {
         let objects = self.lock();
@@ -109,6 +123,12 @@ impl FakeCluster {
     /// Lets the lists of a resource be refused, or an object that is named with its namespace.
     pub(crate) fn forbid(&self, resource: &str) {
         self.lock().forbidden.insert(resource.to_owned());
+    }
+
+    /// Lets the webhook be down that converts objects of a resource into a version:
+    /// `widgets.example.com v2`.
+    pub(crate) fn break_conversion(&self, into: &str) {
+        self.lock().unconverted.insert(into.to_owned());
     }
 
     /// Lets the creation of objects of a resource be refused, or no longer.
@@ -141,9 +161,35 @@ impl FakeCluster {
         self.lock().changes.clone()
     }
 
+    /// Every object, by resource.
+    pub(crate) fn everything(&self) -> Vec<(String, Value)> {
+        let objects = self.lock();
+        let all = objects.resources().flat_map(|resource| {
+            objects.all(resource).map(move |(_, object)| (resource.clone(), object.clone()))
+        });
+        let all = all.collect();
+        drop(objects);
+        all
+    }
+
+    /// How many objects were sent to be checked and not kept.
+    pub(crate) fn dry_runs(&self) -> usize {
+        self.lock().dry_runs
+    }
+
     /// How many empty volumes were provisioned.
     pub(crate) fn provisioned(&self) -> usize {
         self.lock().provisioned
+    }
+
+    /// Lets an operator make a claim wherever it is missing, so many times.
+    pub(crate) fn operate(&self, claim: Value, times: usize) {
+        self.lock().operated.push((claim, times));
+    }
+
+    /// Volumes that were deleted with the claim that had them.
+    pub(crate) fn destroyed(&self) -> Vec<String> {
+        self.lock().destroyed.clone()
     }
 
     /// What the garbage collector took because its owners do not exist.

@@ -22,6 +22,8 @@ pub(crate) struct Objects {
     made: u64,
     /// Resources whose lists are refused.
     pub(super) forbidden: BTreeSet<String>,
+    /// Resources whose objects are not converted: `widgets.example.com v2`.
+    pub(super) unconverted: BTreeSet<String>,
     /// Resources of which nothing can be created.
     pub(super) uncreatable: BTreeSet<String>,
     /// Rights that are not granted: `create secrets`; `review` for none that is told.
@@ -30,12 +32,18 @@ pub(crate) struct Objects {
     pub(super) reviews: Vec<String>,
     /// Changes that clients made: `POST configmaps shop/c`.
     pub(super) changes: Vec<String>,
+    /// How many objects were sent to be checked and not kept.
+    pub(super) dry_runs: usize,
     /// Why no pod is scheduled; without it, pods run once their claims are bound.
     pub(super) unscheduled: Option<String>,
     /// How many empty volumes the provisioner made.
     pub(super) provisioned: usize,
     /// What the garbage collector took.
     pub(super) collected: Vec<String>,
+    /// Claims that an operator makes where they are missing, and how often it does.
+    pub(super) operated: Vec<(Value, usize)>,
+    /// Volumes that were deleted with the claim that had them.
+    pub(super) destroyed: Vec<String>,
 }
 
 impl Objects {
@@ -47,13 +55,17 @@ impl Objects {
             version: 100,
             made: 0,
             forbidden: BTreeSet::new(),
+            unconverted: BTreeSet::new(),
             uncreatable: BTreeSet::new(),
             denied: BTreeSet::new(),
             reviews: Vec::new(),
             changes: Vec::new(),
+            dry_runs: 0,
             unscheduled: None,
             provisioned: 0,
             collected: Vec::new(),
+            operated: Vec::new(),
+            destroyed: Vec::new(),
         }
     }
 
@@ -111,12 +123,12 @@ impl Objects {
             object.remove("status");
         }
         if resource == "customresourcedefinitions.apiextensions.k8s.io" {
-            self.served.push(Served::defined_by(&object));
+            self.served.extend(Served::defined_by(&object));
         }
         self.put(&resource, &key, object);
     }
 
-    fn refuses(&self, kind: &Served, key: &str, object: &Value) -> Option<Reply> {
+    pub(super) fn refuses(&self, kind: &Served, key: &str, object: &Value) -> Option<Reply> {
         let resource = kind.name();
         if self.uncreatable.contains(&resource) {
             return Some(status(403, "Forbidden", "no creating here", key));
@@ -134,7 +146,9 @@ impl Objects {
             return Some(not_found("namespaces", namespace));
         }
         let port = node_ports(object).into_iter().find(|port| self.has_node_port(*port))?;
-        let message = format!("provided port {port} is already allocated");
+        let message = format!(
+            "spec.ports[0].nodePort: Invalid value: {port}: provided port is already allocated"
+        );
         Some(status(422, "Invalid", &message, key))
     }
 
@@ -196,15 +210,46 @@ impl Objects {
         (200, changed)
     }
 
-    /// Deletes an object and what it owns.
-    pub(super) fn delete(&mut self, resource: &str, key: &str, uid: &Value) -> Reply {
+    /// Deletes an object and what it owns; one with finalizers stays until they are gone.
+    pub(super) fn delete(&mut self, resource: &str, key: &str, preconditions: &Value) -> Reply {
         let Some(live) = self.get(resource, key) else { return not_found(resource, key) };
-        if !uid.is_null() && live["metadata"]["uid"] != *uid {
-            return status(409, "Conflict", "the UID differs", key);
+        for field in ["uid", "resourceVersion"] {
+            let wanted = &preconditions[field];
+            if !wanted.is_null() && live["metadata"][field] != *wanted {
+                return status(409, "Conflict", &format!("the {field} differs"), key);
+            }
         }
-        self.remove(resource, key);
+        let mut doomed = live.clone();
+        if doomed["metadata"]["finalizers"].as_array().is_some_and(|it| !it.is_empty()) {
+            doomed["metadata"]["deletionTimestamp"] = json!("2026-03-01T01:00:00Z");
+            self.put(resource, key, doomed);
+        } else {
+            self.remove(resource, key);
+        }
         controllers::settle(self);
         (200, json!({"kind": "Status", "status": "Success"}))
+    }
+
+    /// Takes the references to an object out of what it owns.
+    pub(super) fn orphan(&mut self, resource: &str, key: &str) {
+        let uid = self.get(resource, key).map(|owner| owner["metadata"]["uid"].clone());
+        let all: Vec<(String, String, Value)> = self
+            .by_resource
+            .iter()
+            .flat_map(|(resource, objects)| {
+                objects.iter().map(move |(key, it)| (resource.clone(), key.clone(), it.clone()))
+            })
+            .collect();
+        for (resource, key, mut object) in all {
+            let metadata = object["metadata"].as_object_mut().unwrap();
+            let owners = metadata.get_mut("ownerReferences").and_then(Value::as_array_mut);
+            let Some(owners) = owners else { continue };
+            owners.retain(|owner| Some(&owner["uid"]) != uid.as_ref());
+            if owners.is_empty() {
+                metadata.remove("ownerReferences");
+            }
+            self.put(&resource, &key, object);
+        }
     }
 
     pub(super) fn remove(&mut self, resource: &str, key: &str) {

@@ -36,7 +36,13 @@ impl Call {
 
     /// Whether it changes something; a review of rights is a question.
     pub(super) fn changes(&self) -> bool {
-        self.method != "GET" && !self.path.iter().any(|part| part == "authorization.k8s.io")
+        let is_review = self.path.iter().any(|part| part == "authorization.k8s.io");
+        self.method != "GET" && !is_review && !self.is_dry_run()
+    }
+
+    /// Whether it is only to be checked.
+    fn is_dry_run(&self) -> bool {
+        self.query("dryRun") == Some("All")
     }
 
     fn query(&self, key: &str) -> Option<&str> {
@@ -62,9 +68,13 @@ impl Call {
     fn review(&self, objects: &mut Objects) -> Reply {
         let asked = &self.body["spec"]["resourceAttributes"];
         let text = |key: &str| asked[key].as_str().unwrap_or_default();
-        let resource = match text("group") {
+        let name = match text("subresource") {
             "" => text("resource").to_owned(),
-            group => format!("{}.{group}", text("resource")),
+            subresource => format!("{}/{subresource}", text("resource")),
+        };
+        let resource = match text("group") {
+            "" => name,
+            group => format!("{name}.{group}"),
         };
         let right = format!("{} {resource}", text("verb"));
         objects.reviews.push(match text("namespace") {
@@ -112,19 +122,27 @@ impl Call {
         if self.changes() {
             objects.changes.push(self.to_string());
         }
+        if objects.unconverted.contains(&format!("{resource} {}", target.kind.version)) {
+            let message = "conversion webhook failed: connection refused";
+            return status(500, "InternalError", message, "");
+        }
         match (self.method.as_str(), target.key()) {
             ("GET", None) => self.list(objects, target),
             ("GET", Some(key)) if objects.forbidden.contains(&format!("{resource}/{key}")) => {
                 status(403, "Forbidden", &format!("{key} is forbidden"), "")
             }
             ("GET", Some(key)) => match objects.get(&resource, &key) {
-                Some(object) => (200, object.clone()),
+                Some(object) => (200, target.kind.converted(object)),
                 None => not_found(&resource, &key),
             },
             ("POST", None) => {
                 let mut object = self.body.clone();
                 if let Some(namespace) = &target.namespace {
                     object["metadata"]["namespace"] = json!(namespace);
+                }
+                if self.is_dry_run() {
+                    objects.dry_runs += 1;
+                    return objects.clone().create(&target.kind, object);
                 }
                 objects.create(&target.kind, object)
             }
@@ -134,7 +152,10 @@ impl Call {
             }
             ("PATCH", Some(key)) => objects.patch(&resource, &key, &self.body),
             ("DELETE", Some(key)) => {
-                objects.delete(&resource, &key, &self.body["preconditions"]["uid"])
+                if self.body["propagationPolicy"] == "Orphan" {
+                    objects.orphan(&resource, &key);
+                }
+                objects.delete(&resource, &key, &self.body["preconditions"])
             }
             _ => status(405, "MethodNotAllowed", "not here", ""),
         }
@@ -187,9 +208,16 @@ impl Target {
 }
 
 impl Served {
+    /// An object in this version.
+    fn converted(&self, object: &Value) -> Value {
+        let mut converted = object.clone();
+        converted["apiVersion"] = json!(self.api_version());
+        converted
+    }
+
     /// An object as it stands in a list.
     fn listed(&self, object: &Value) -> Value {
-        let mut listed = object.clone();
+        let mut listed = self.converted(object);
         if let Some(listed) = listed.as_object_mut().filter(|_| !self.custom) {
             listed.remove("apiVersion");
             listed.remove("kind");

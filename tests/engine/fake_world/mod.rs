@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bowline::engine::backup;
 use bowline::engine::clock::Clock;
-use bowline::engine::context::{Context, Limits, Snapshotters};
+use bowline::engine::context::{Context, Holds, Limits, Snapshotters};
 use bowline::engine::delete::{self, DeleteReport};
 use bowline::engine::event::{Event, Observer};
 use bowline::engine::report::{BackupReport, RestoreReport};
 use bowline::engine::restore;
 use bowline::engine::run::Engine;
+use bowline::engine::stop::Stop;
 use bowline::engine::store::BackupStore;
 use jiff::Timestamp;
 
@@ -37,6 +38,10 @@ pub(crate) struct World {
 pub(crate) struct Process {
     pub(crate) engine: Engine,
     pub(crate) faults: Faults,
+    /// Asks it to stop.
+    pub(crate) stop: Stop,
+    /// What it does not break off in the middle.
+    pub(crate) holds: Holds,
     /// What it does without a cluster.
     tools: backup::Tools,
     told: Told,
@@ -105,16 +110,19 @@ impl World {
             // An hour later, so that one report cannot pass for another.
             clock: Clock::Fixed(Timestamp::from_second(1_772_334_000).unwrap()),
         };
+        let (stop, holds) = (Stop::default(), Holds::default());
         let context = Context {
-            cluster: self.cluster.connect(&faults),
+            cluster: self.cluster.connect(&faults).heeding(&stop),
             store: tools.store.clone(),
             local_records: None,
             snapshotters: tools.snapshotters.clone(),
             observer: Arc::clone(&tools.observer),
             clock: now(),
+            holds: holds.clone(),
             limits: Limits::default(),
+            stop: stop.clone(),
         };
-        Process { engine: Engine::new(context), faults, tools, told }
+        Process { engine: Engine::new(context), faults, stop, holds, tools, told }
     }
 
     /// The bucket, to look into.

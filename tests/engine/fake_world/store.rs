@@ -29,6 +29,8 @@ pub(crate) struct Bucket {
     notices: Arc<Mutex<Vec<String>>>,
     /// Whether nobody may remove anything.
     append_only: Arc<AtomicBool>,
+    /// Whether nobody may write anything.
+    read_only: Arc<AtomicBool>,
 }
 
 impl Bucket {
@@ -41,6 +43,7 @@ impl Bucket {
         copy.unfinished().extend(self.unfinished().iter().cloned());
         let retained = self.retained().clone();
         copy.retained().extend(retained);
+        copy.read_only.store(self.read_only.load(Ordering::Relaxed), Ordering::Relaxed);
         copy
     }
 
@@ -52,6 +55,11 @@ impl Bucket {
     /// Lets nobody remove anything, or no longer.
     pub(crate) fn be_append_only(&self, on: bool) {
         self.append_only.store(on, Ordering::Relaxed);
+    }
+
+    /// Lets nobody write anything.
+    pub(crate) fn be_read_only(&self) {
+        self.read_only.store(true, Ordering::Relaxed);
     }
 
     /// Lets everything be removed again.
@@ -134,6 +142,9 @@ fn failed(operation: &'static str, key: &str) -> StoreError {
 #[async_trait]
 impl ObjectStore for FaultyStore {
     async fn create(&self, key: &str, body: Bytes) -> Result<(), StoreError> {
+        if self.bucket.read_only.load(Ordering::Relaxed) {
+            return Err(StoreError::Denied { key: key.to_owned(), source: "not for you".into() });
+        }
         let effect = self.bucket.objects.create(key, body);
         self.faults.change(format!("store: create {key}"), effect, |_| failed("write", key)).await
     }

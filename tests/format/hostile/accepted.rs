@@ -2,7 +2,7 @@
 
 use super::craft::{Tar, object, path, versioned_path};
 use super::{read, run};
-use bowline::engine::archive::{self, Error, Limits};
+use bowline::engine::archive::{self, Error, Ignored, Limits};
 use futures::StreamExt as _;
 
 const POD: &str = "pods/shop/web";
@@ -29,11 +29,15 @@ fn copies_may_come_in_any_order() {
     }
 }
 
+fn ignored_names(ignored: &Ignored) -> Vec<&str> {
+    ignored.entries.iter().map(|entry| entry.name.as_str()).collect()
+}
+
 #[test]
 fn a_copy_without_its_item_is_ignored_and_told() {
     let contents = read(&copied(Tar::new(), POD).closed()).unwrap();
     assert!(contents.is_empty());
-    assert_eq!(contents.ignored.names, [versioned_path(POD, "v1-preferredversion")]);
+    assert_eq!(ignored_names(&contents.ignored), [versioned_path(POD, "v1-preferredversion")]);
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn a_repacked_archive_with_directories_and_notes_is_read() {
         .file("metadata/revision", b"7");
     let contents = read(&tar.closed()).unwrap();
     assert_eq!(contents.len(), 1);
-    assert_eq!(contents.ignored.names, ["./README", "metadata/revision"]);
+    assert_eq!(ignored_names(&contents.ignored), ["./README", "metadata/revision"]);
 }
 
 #[test]
@@ -111,7 +115,7 @@ fn an_archive_of_any_format_one_or_of_none_is_read() {
 fn of_many_ignored_entries_only_the_first_names_are_kept() {
     let many = (0..150).fold(Tar::new(), |tar, number| tar.file(format!("x/{number}"), b""));
     let ignored = read(&many.closed()).unwrap().ignored;
-    assert_eq!((ignored.count, ignored.names.len()), (150, 100));
+    assert_eq!((ignored.count, ignored.entries.len()), (150, 100));
 }
 
 #[test]

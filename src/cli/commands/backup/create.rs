@@ -7,21 +7,26 @@ use std::path::{Path, PathBuf};
 use super::finish;
 use crate::cli::commands::Outcome;
 use crate::cli::commands::filters::{FilterArgs, ScopedFilterArgs};
+use crate::cli::commands::hooks;
 use crate::cli::commands::labels::MetadataArgs;
 use crate::cli::commands::rights::Rights;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
+use crate::cli::problems;
 use crate::cli::settings::Settings;
 use crate::cli::table::{Table, cell};
 use crate::cli::units::counted;
 use crate::cli::values;
 use crate::cli::velero::Accepted;
-use crate::engine::backup::{Error, LeftOut, Plan, PlannedVolume, PolicySource, Request};
+use crate::engine::backup::{
+    ApiVersions, Error, LeftOut, Plan, PlannedHook, PlannedVolume, PolicySource, Request,
+};
 use crate::engine::event::Stage;
 use crate::engine::model::backup::BackupSpec;
 use crate::engine::model::duration::GoDuration;
 use crate::engine::model::filter::Order;
+use crate::engine::model::hooks::BackupHooks;
 use crate::engine::model::policy::{Origin, Policies};
 use crate::engine::report::{BackupReport, SnapshotReport};
 use crate::engine::store::check_name;
@@ -53,6 +58,10 @@ pub struct Args {
     /// The same policies in a file
     #[arg(long, value_name = "FILE")]
     pub resource_policies_file: Option<PathBuf>,
+    /// Commands that are run in pods before and after the snapshots of their volumes: a file with
+    /// what Velero has below `spec.hooks`. What a pod's annotations say stands above it
+    #[arg(long, value_name = "FILE")]
+    pub hooks: Option<PathBuf>,
     /// The name of the volume snapshot location that a Velero which restores this backup knows; the
     /// first of several counts (default: default)
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
@@ -64,6 +73,10 @@ pub struct Args {
     /// ever)
     #[arg(long, value_name = "DURATION", value_parser = values::positive)]
     pub ttl: Option<GoDuration>,
+    /// In which versions objects are stored: as the cluster prefers them, or in all that it serves, so
+    /// that a target which no longer serves the preferred one can take another
+    #[arg(long, value_name = "VERSIONS", value_enum, default_value_t)]
+    pub api_versions: Versions,
     /// Clear an unfinished backup of this name first
     #[arg(long)]
     pub replace_incomplete: bool,
@@ -87,6 +100,25 @@ pub struct Args {
     #[arg(long, value_name = "KIND=NAMES;...", value_parser = values::order,
           help_heading = "Filters")]
     pub ordered_resources: Option<Order>,
+}
+
+/// In which versions objects are stored.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub enum Versions {
+    /// As the cluster prefers them.
+    #[default]
+    Preferred,
+    /// In all that it serves.
+    All,
+}
+
+impl From<Versions> for ApiVersions {
+    fn from(versions: Versions) -> Self {
+        match versions {
+            Versions::Preferred => Self::Preferred,
+            Versions::All => Self::All,
+        }
+    }
 }
 
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
@@ -117,12 +149,23 @@ fn request(args: Args) -> Result<Request, CliError> {
     let annotations = args.metadata.annotations.iter().cloned().collect();
     let ttl = args.ttl.and_then(GoDuration::to_std);
     let (name, replace_incomplete) = (args.name.clone(), args.replace_incomplete);
+    let api_versions = args.api_versions.into();
     let policies = args.resource_policies_file.as_deref().map(policies_in).transpose()?;
     let policies =
         policies.map(PolicySource::Given).or_else(|| args.resource_policies_configmap.clone());
     let spec = spec(args)?;
     spec.kind_lists().check().map_err(Error::Filter)?;
-    Ok(Request { name, labels, annotations, spec, selectors, policies, ttl, replace_incomplete })
+    Ok(Request {
+        name,
+        labels,
+        annotations,
+        spec,
+        selectors,
+        policies,
+        ttl,
+        replace_incomplete,
+        api_versions,
+    })
 }
 
 fn spec(args: Args) -> Result<BackupSpec, CliError> {
@@ -144,6 +187,7 @@ fn spec(args: Args) -> Result<BackupSpec, CliError> {
         ordered_resources: args.ordered_resources.as_ref().map(Order::record).unwrap_or_default(),
         snapshot_volumes: args.snapshot_volumes,
         volume_snapshot_locations: args.volume_snapshot_locations,
+        hooks: hooks::read(args.hooks.as_deref(), BackupHooks::read)?,
         ..BackupSpec::default()
     })
 }
@@ -176,8 +220,16 @@ impl fmt::Display for PlanTable<'_> {
             table.push([listing.kind.resource.to_string(), namespace]);
         }
         write!(f, "{table}")?;
+        if !self.0.further_versions.is_empty() {
+            let mut table = Table::new(["FURTHER VERSIONS"]);
+            table.extend(self.0.further_versions.iter().map(|it| [it.clone()]));
+            write!(f, "\n{table}")?;
+        }
         if !self.0.volumes.is_empty() {
             write!(f, "\n{}", planned(&self.0.volumes))?;
+        }
+        if !self.0.hooks.is_empty() {
+            write!(f, "\n{}", hooked(&self.0.hooks))?;
         }
         if !self.0.unavailable.is_empty() {
             write!(f, "\n{}", unavailable(&self.0.unavailable))?;
@@ -201,6 +253,26 @@ fn planned(volumes: &[PlannedVolume]) -> Table<5> {
     table
 }
 
+/// What would be run in pods.
+fn hooked(hooks: &[PlannedHook]) -> Table<6> {
+    let mut table = Table::new(["NAMESPACE", "POD", "HOOK", "CONTAINER", "COMMAND", "NOTES"]);
+    for hook in hooks {
+        let notes = match &hook.reason {
+            Some(reason) => format!("not run: {reason}"),
+            None => format!("{}, onError {}, {}", hook.timeout, hook.on_error, hook.source),
+        };
+        table.push([
+            hook.namespace.clone(),
+            hook.pod.clone(),
+            hook.when.clone(),
+            cell(hook.container.as_ref()),
+            serde_json::to_string(&hook.command).unwrap_or_default(),
+            notes,
+        ]);
+    }
+    table
+}
+
 /// What cannot be listed, so that a backup would lack it.
 fn unavailable(groups: &[LeftOut]) -> Table<2> {
     let mut table = Table::new(["UNAVAILABLE", "REASON"]);
@@ -214,6 +286,7 @@ pub(super) struct Summary<'a>(pub &'a BackupReport);
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.0;
+        write!(f, "{}", problems::sections(&report.errors, &report.warnings))?;
         writeln!(
             f,
             "backup {} is {}: {} objects, {}, {}, {}",
@@ -224,6 +297,9 @@ impl fmt::Display for Summary<'_> {
             counted(report.errors.len(), "error"),
             counted(report.warnings.len(), "warning"),
         )?;
+        if !report.hooks.is_empty() {
+            writeln!(f, "hooks: {}", report.hooks)?;
+        }
         if !report.volumes.is_empty() {
             write!(f, "{}", volumes(&report.volumes))?;
         }
@@ -294,7 +370,9 @@ mod tests {
                 listing("pods", true, None),
                 listing("secrets", true, Some("shop")),
             ],
+            further_versions: Vec::new(),
             volumes: Vec::new(),
+            hooks: Vec::new(),
             left_out: Vec::new(),
             unavailable: Vec::new(),
             rights: vec![Right {
@@ -344,6 +422,23 @@ pods/shop/db-0
     }
 
     #[test]
+    fn a_plan_names_the_versions_that_are_taken_beside_the_preferred_ones() {
+        let plan = Plan {
+            namespaces: Vec::new(),
+            first: Vec::new(),
+            listings: Vec::new(),
+            further_versions: vec!["autoscaling/v1 horizontalpodautoscalers".to_owned()],
+            volumes: Vec::new(),
+            hooks: Vec::new(),
+            left_out: Vec::new(),
+            unavailable: Vec::new(),
+            rights: Vec::new(),
+        };
+        let versions = "\nFURTHER VERSIONS\nautoscaling/v1 horizontalpodautoscalers\n";
+        assert!(PlanTable(&plan).to_string().contains(versions));
+    }
+
+    #[test]
     fn a_report_is_a_sentence_and_a_table_of_its_volumes() {
         let mut report = BackupReport {
             name: "nightly".to_owned(),
@@ -353,6 +448,7 @@ pods/shop/db-0
             cluster_uid: String::new(),
             items: 73,
             volumes: Vec::new(),
+            hooks: crate::engine::model::hooks::HookCounts::default(),
             warnings: Vec::new(),
             errors: vec![Problem::of_run("snapshot", "gone")],
             start_timestamp: "2026-03-01T02:00:00Z".parse().unwrap(),
@@ -360,7 +456,8 @@ pods/shop/db-0
         };
         let sentence = |volumes| {
             format!(
-                "backup nightly is PartiallyFailed: 73 objects, {volumes}, 1 error, 0 warnings\n"
+                "Errors:\n  Run:\n    snapshot: gone\n\n\
+                 backup nightly is PartiallyFailed: 73 objects, {volumes}, 1 error, 0 warnings\n"
             )
         };
         assert_eq!(Summary(&report).to_string(), sentence("0 volumes"));

@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod describe;
 mod details;
+mod diff;
 mod download;
 mod finish;
 mod get;
@@ -34,6 +35,7 @@ pub enum Command {
     Describe(describe::Args),
     Logs(logs::Args),
     Verify(verify::Args),
+    Diff(Box<diff::Args>),
     Download(download::Args),
     Delete(delete::Args),
 }
@@ -47,6 +49,7 @@ impl Command {
             Self::Get(args) => args.output.output,
             Self::Describe(args) => args.output.output,
             Self::Verify(args) => args.output.output,
+            Self::Diff(args) => args.output.output,
             Self::Logs(_) | Self::Download(_) => OutputFormat::Table,
             Self::Delete(args) => args.output.output,
         }
@@ -61,6 +64,7 @@ pub(in crate::cli) async fn run(settings: &Settings, command: Command) -> Outcom
         Command::Describe(args) => describe::run(settings, args).await,
         Command::Logs(args) => logs::run(settings, args).await,
         Command::Verify(args) => verify::run(settings, args).await,
+        Command::Diff(args) => Box::pin(diff::run(settings, *args)).await,
         Command::Download(args) => download::run(settings, args).await,
         Command::Delete(args) => delete::run(settings, args).await,
     }

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::create::{Summary, again};
 use super::found::{Found, select};
+use super::summary::{self, Outcome as OutcomeLines};
 use crate::cli::commands::labels::joined;
-use crate::cli::commands::lookup::none_to_show;
+use crate::cli::commands::lookup::{failed, none_to_show};
 use crate::cli::commands::records::{
     Reader, ResourceList, apart, describe_resources, describe_results,
 };
@@ -16,11 +16,16 @@ use crate::cli::description::Description;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
+use crate::cli::problems;
 use crate::cli::settings::Settings;
 use crate::cli::table::cell;
+use crate::engine::logs;
 use crate::engine::model::restore::RestoreRecord;
-use crate::engine::report::RestoreReport;
+use crate::engine::report::{Phase, RestoreReport};
 use crate::engine::store::{BackupStore, RestoreKeys};
+
+/// How many lines of the log are shown of a restore that has not come to its end.
+const LAST: usize = 5;
 
 /// Show all that is known of restores
 ///
@@ -45,11 +50,15 @@ pub struct Args {
 
 /// A restore with the files beside its record.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Described {
     #[serde(flatten)]
     found: Found,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Details>,
+    /// The last lines of the log of one that has not come to its end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    last_logged: Vec<String>,
     /// Files that could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     damaged: Vec<String>,
@@ -89,13 +98,33 @@ async fn describe(
     reader.damaged.extend(found.damage.clone());
     let keys = RestoreKeys(&found.name);
     let details = if with_details {
-        let resource_list = reader.packed(&keys.resource_list()).await?;
-        Some(Details { resource_list, volumes: reader.packed(&keys.volume_info()).await? })
+        let place = local.as_ref().unwrap_or(store);
+        let [resource_list, volumes] = [keys.resource_list(), keys.volume_info()];
+        let resource_list = place.newest(&found.name, &resource_list).await.map_err(failed)?;
+        let volumes = place.newest(&found.name, &volumes).await.map_err(failed)?;
+        let resource_list = reader.packed(&resource_list).await?;
+        Some(Details { resource_list, volumes: reader.packed(&volumes).await? })
     } else {
         None
     };
+    let last_logged = if found.phase() == Some(Phase::Incomplete) {
+        last_logged(store, local.as_ref(), &found.name).await?
+    } else {
+        Vec::new()
+    };
     let damaged = reader.damaged;
-    Ok(Described { found, details, damaged })
+    Ok(Described { found, details, last_logged, damaged })
+}
+
+/// How far one came that has not come to its end.
+async fn last_logged(
+    store: &BackupStore,
+    local: Option<&BackupStore>,
+    name: &str,
+) -> Result<Vec<String>, CliError> {
+    let text = logs::Reader::of_restore(store, local, name).read_on().await.map_err(failed)?.text;
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    Ok(lines[lines.len().saturating_sub(LAST)..].to_vec())
 }
 
 fn text(described: &Described) -> Description {
@@ -104,6 +133,7 @@ fn text(described: &Described) -> Description {
     text.line("Name", &found.name);
     match &found.record {
         Some(record) => ours(&mut text, found, record),
+        None if found.runs > 0 => text.line("Records", found.keeper()),
         None => text.line("Records", "of Velero, which keeps in its cluster what was asked"),
     }
     text.list("Damaged", &described.damaged);
@@ -113,6 +143,7 @@ fn text(described: &Described) -> Description {
     if let Some(report) = &found.result {
         outcome(&mut text, report);
     }
+    text.list("Last logged", &described.last_logged);
     if let Some(details) = &described.details {
         if found.result.is_none() && !details.volumes.is_empty() {
             text.section("Volumes", &volumes::table(&details.volumes).to_string());
@@ -129,21 +160,35 @@ fn ours(text: &mut Description, found: &Found, record: &RestoreRecord) {
     text.line("Labels", &joined(&record.labels));
     text.line("Annotations", &joined(&record.annotations));
     text.line("Started", &record.start_timestamp.to_string());
-    text.line("Completed", &cell(found.result.as_ref().and_then(|it| it.completion_timestamp)));
+    let result = found.result.as_ref().filter(|_| found.phase() != Some(Phase::Incomplete));
+    text.line("Completed", &cell(result.and_then(|it| it.completion_timestamp)));
     text.line("UID", &record.uid);
     text.line("Cluster UID", &record.cluster_uid);
     text.line("Written by", &format!("bowline {}", record.version));
     if found.local {
         text.line("Records", "on this machine, since the location took none");
     }
-    if found.result.is_none() {
-        text.line("To go on", &again(&found.name, backup));
+    if found.runs > 1 {
+        text.line("Runs", &found.runs.to_string());
+    }
+    if matches!(found.phase(), Some(Phase::Incomplete | Phase::PartiallyFailed | Phase::Failed)) {
+        text.line("To go on", &format!("bowline restore resume {}", found.name));
     }
     spec::describe(text, &json!(record.spec));
 }
 
 fn outcome(text: &mut Description, report: &RestoreReport) {
-    text.list("Errors", &report.errors);
-    text.list("Warnings", &report.warnings);
-    text.section("Outcome", &Summary(report).to_string());
+    for (title, problems) in [("Errors", &report.errors), ("Warnings", &report.warnings)] {
+        let lines = problems::lines(problems);
+        if !lines.is_empty() {
+            text.section(title, &lines);
+        }
+    }
+    if !report.awaited.is_empty() {
+        text.section("Still awaited", &summary::awaited(&report.awaited).to_string());
+    }
+    text.section("Outcome", &OutcomeLines(report).to_string());
+    if !report.kinds.is_empty() {
+        text.section("Outcome by kind", &summary::kinds(&report.kinds).to_string());
+    }
 }

@@ -28,24 +28,64 @@ pub(in crate::cli) struct Found {
     /// What a Velero recorded, which keeps what it was asked in its cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub velero: Option<BackupResults>,
-    /// Why what a Velero recorded cannot be read.
-    #[serde(skip)]
+    /// How many runs of ours it took so far, as far as can be read.
+    pub runs: u32,
+    /// Why what was recorded cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
+    /// Whether the newest run has not come to its end.
+    #[serde(skip)]
+    unfinished: bool,
     /// Whether this machine keeps the records, because the location took none.
     pub local: bool,
 }
 
 impl Found {
     fn ours(entry: RestoreEntry, local: bool) -> Self {
-        let RestoreEntry { record, result } = entry;
+        let unfinished = entry.is_unfinished();
+        let RestoreEntry { record, result, runs, .. } = entry;
         let name = record.name.clone();
-        Self { name, record: Some(record), result, velero: None, damage: None, local }
+        let record = Some(record);
+        Self { name, record, result, velero: None, runs, damage: None, unfinished, local }
+    }
+
+    /// One of which nothing of ours can be read.
+    fn without_record(name: &str, velero: Option<BackupResults>, damage: Option<String>) -> Self {
+        let (name, unfinished, local) = (name.to_owned(), false, false);
+        Self { name, record: None, result: None, velero, runs: 0, damage, unfinished, local }
+    }
+
+    /// What a place holds of our record; what is damaged does not keep the rest from being told.
+    fn read(
+        name: &str,
+        entry: Result<Option<RestoreEntry>, Error>,
+        local: bool,
+    ) -> Result<Option<Self>, Error> {
+        match entry {
+            Err(error) if error.is_damage() => {
+                let damaged = Self::without_record(name, None, Some(chain(&error)));
+                Ok(Some(Self { runs: 1, local, ..damaged }))
+            }
+            other => Ok(other?.map(|entry| Self::ours(entry, local))),
+        }
     }
 
     /// How the restore is doing; of one that Velero made nobody knows here.
     pub(super) fn phase(&self) -> Option<Phase> {
         self.record.as_ref()?;
-        Some(self.result.as_ref().map_or(Phase::Incomplete, |result| result.phase))
+        let result = self.result.as_ref().filter(|_| !self.unfinished);
+        Some(result.map_or(Phase::Incomplete, |result| result.phase))
+    }
+
+    /// Why our record of it cannot be read, if that is so.
+    pub(super) fn record_damage(&self) -> Option<&str> {
+        self.damage.as_deref().filter(|_| self.runs > 0)
+    }
+
+    /// The phase, or that its record is damaged.
+    pub(super) fn status(&self) -> Option<String> {
+        let damaged = self.record_damage().map(|_| "Damaged".to_owned());
+        self.phase().map(|phase| phase.to_string()).or(damaged)
     }
 
     /// Its labels, where they are known.
@@ -64,10 +104,10 @@ impl Found {
 
     /// Who keeps its records.
     pub(super) fn keeper(&self) -> &'static str {
-        match (&self.record, self.local) {
-            (None, _) => "velero",
-            (Some(_), true) => "local",
-            (Some(_), false) => "location",
+        match (self.runs, self.local) {
+            (0, _) => "velero",
+            (_, true) => "local",
+            (_, false) => "location",
         }
     }
 }
@@ -103,9 +143,10 @@ pub(super) async fn find(
             return Ok(found);
         }
         if let Some(local) = settings.local_records()
-            && let Some(entry) = local.restore(name).await.map_err(failed)?
+            && let Some(found) =
+                Found::read(name, local.restore(name).await, true).map_err(failed)?
         {
-            return Ok(Found::ours(entry, true));
+            return Ok(found);
         }
     }
     let known = names(settings, store).await?;
@@ -141,8 +182,8 @@ pub(in crate::cli::commands) async fn names(
 
 /// What the location holds of a restore: our record, else the results that Velero wrote.
 async fn in_location(store: &BackupStore, name: &str) -> Result<Option<Found>, Error> {
-    if let Some(entry) = store.restore(name).await? {
-        return Ok(Some(Found::ours(entry, false)));
+    if let Some(found) = Found::read(name, store.restore(name).await, false)? {
+        return Ok(Some(found));
     }
     let key = RestoreKeys(name).results();
     if !store.exists(&key).await? {
@@ -152,18 +193,25 @@ async fn in_location(store: &BackupStore, name: &str) -> Result<Option<Found>, E
         Err(error) if error.is_damage() => (None, Some(chain(&error))),
         other => (Some(other?), None),
     };
-    let name = name.to_owned();
-    Ok(Some(Found { name, record: None, result: None, velero, damage, local: false }))
+    Ok(Some(Found::without_record(name, velero, damage)))
 }
 
 /// Without them the location's own are still worth seeing.
 async fn local(settings: &Settings) -> Vec<Found> {
     let Some(store) = settings.local_records() else { return Vec::new() };
-    match store.restores().await {
-        Ok(entries) => entries.into_iter().map(|entry| Found::ours(entry, true)).collect(),
+    match local_entries(&store).await {
+        Ok(found) => found,
         Err(error) => {
             tracing::warn!("the records in {} cannot be read: {}", store.url(), chain(&error));
             Vec::new()
         }
     }
+}
+
+async fn local_entries(store: &BackupStore) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::new();
+    for name in store.restore_names().await? {
+        found.extend(Found::read(&name, store.restore(&name).await, true)?);
+    }
+    Ok(found)
 }

@@ -7,6 +7,7 @@ use crate::cli::commands::Outcome;
 use crate::cli::commands::labels::LabelColumnArgs;
 use crate::cli::commands::lookup::{none_to_show, selectors};
 use crate::cli::commands::selection::SelectionArgs;
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
 use crate::cli::settings::Settings;
@@ -16,8 +17,8 @@ use crate::engine::model::restore::RestoreRecord;
 
 /// List restores
 ///
-/// Incomplete are those that run still, or were interrupted; these go on when they are created
-/// again. The records of restores whose location took none are kept by this machine ("local"). Of
+/// Incomplete are those that run still, or were interrupted: which of these, nobody can tell from
+/// their records. Those that were, and those with errors, go on with restore resume. The records of restores whose location took none are kept by this machine ("local"). Of
 /// the restores that Velero made only results are in the location, and not how they ended.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
@@ -48,7 +49,12 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
         args.columns.add_to(&mut table, &found.iter().map(Found::labels).collect::<Vec<_>>());
         table
     })?;
-    Ok(Exit::Done)
+    let damaged = found.iter().filter_map(Found::record_damage);
+    damaged.clone().for_each(|damage| {
+        let error = CliError::new(Exit::VerificationFailed, damage);
+        settings.complain(&error.with_hint("the file was damaged, or another program wrote it"));
+    });
+    Ok(if damaged.count() == 0 { Exit::Done } else { Exit::VerificationFailed })
 }
 
 const HEADER: [&str; 9] = [
@@ -75,7 +81,7 @@ fn table(found: &[Found], now: Timestamp) -> Table<9> {
         table.push([
             restore.name.clone(),
             cell(record.as_ref().map(|record| &record.spec.backup_name)),
-            cell(restore.phase()),
+            cell(restore.status()),
             errors,
             warnings,
             cell(record.as_ref().map(|record| age(record.start_timestamp, now))),

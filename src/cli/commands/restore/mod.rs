@@ -6,6 +6,11 @@ mod describe;
 pub(in crate::cli) mod found;
 mod get;
 mod logs;
+mod plan_page;
+mod resume;
+mod summary;
+mod treatment;
+mod work;
 
 use clap::Subcommand;
 
@@ -13,6 +18,7 @@ pub(super) use create::Args as CreateArgs;
 pub(super) use delete::Args as DeleteArgs;
 pub(super) use describe::Args as DescribeArgs;
 pub(super) use get::Args as GetArgs;
+pub(super) use resume::Args as ResumeArgs;
 
 pub(super) use found::names;
 
@@ -27,6 +33,7 @@ use crate::cli::settings::Settings;
   bowline restore get")]
 pub enum Command {
     Create(Box<create::Args>),
+    Resume(resume::Args),
     #[command(visible_alias = "list")]
     Get(get::Args),
     Describe(describe::Args),
@@ -39,6 +46,7 @@ impl Command {
     pub fn format(&self) -> OutputFormat {
         match self {
             Self::Create(args) => args.output.output,
+            Self::Resume(args) => args.output.output,
             Self::Get(args) => args.output.output,
             Self::Describe(args) => args.output.output,
             Self::Logs(_) => OutputFormat::Table,
@@ -50,6 +58,7 @@ impl Command {
 pub(in crate::cli) async fn run(settings: &Settings, command: Command) -> Outcome {
     match command {
         Command::Create(args) => Box::pin(create::run(settings, *args)).await,
+        Command::Resume(args) => Box::pin(resume::run(settings, args)).await,
         Command::Get(args) => get::run(settings, args).await,
         Command::Describe(args) => describe::run(settings, args).await,
         Command::Logs(args) => logs::run(settings, args).await,

@@ -170,12 +170,16 @@ async fn a_patch_is_a_merge_patch_and_repeated() {
 #[tokio::test(start_paused = true)]
 async fn a_deletion_names_uid_and_propagation_and_is_done_when_nothing_is_there() {
     let (cluster, log) = Cluster::scripted(vec![Reply::Lost, absent()]);
-    let deletion = Deletion { uid: Some("u-1"), propagation: Propagation::Orphan };
+    let deletion = Deletion {
+        uid: Some("u-1"),
+        resource_version: Some("7"),
+        propagation: Propagation::Orphan,
+    };
     cluster.delete(&config_maps(), Some("shop"), "web", &deletion).await.unwrap();
     let log = requests(&log);
     assert_eq!(log.len(), 2);
     let expected = json!({"apiVersion": "v1", "kind": "DeleteOptions",
-        "propagationPolicy": "Orphan", "preconditions": {"uid": "u-1"}});
+        "propagationPolicy": "Orphan", "preconditions": {"uid": "u-1", "resourceVersion": "7"}});
     assert_eq!((log[0].method.as_str(), &log[0].body), ("DELETE", &expected));
 }
 

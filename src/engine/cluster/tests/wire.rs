@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::super::client::{Cluster, Options};
 use super::super::error::Error;
+use super::super::exec::Exec;
 use super::super::fake::{Log, Reply};
 use super::super::wire::Call;
 use crate::engine::clock::pause;
@@ -182,4 +183,26 @@ async fn status_and_reason_stay_accessible() {
     let error: Error = cluster.call(&get()).await.unwrap_err().into();
     assert_eq!((error.status(), error.reason()), (Some(409), Some("Conflict")));
     assert!(error.is_conflict() && !error.is_unreachable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_opening_of_a_channel_that_was_refused_is_tried_again() {
+    let command = ["thaw".to_owned()];
+    let (timeout, patience) = (Duration::from_secs(1), Duration::from_mins(2));
+    let (namespace, pod, container) = ("shop", "db-0", "db");
+    let exec = Exec { namespace, pod, container, command: &command, timeout, patience };
+    let rolling = vec![
+        Reply::Refused,
+        Reply::text(503, "no healthy upstream"),
+        Reply::text(429, "too many requests"),
+        Reply::Lost,
+        Reply::Refused,
+    ];
+    let (cluster, log) = Cluster::scripted(rolling);
+    let error = cluster.exec(&exec).await.unwrap_err();
+    assert!(matches!(error, Error::ConnectionLost { .. }), "{error:?}");
+    assert_eq!(count(&log), 4);
+    let (cluster, log) = Cluster::scripted(vec![Reply::status(403, "Forbidden", "no")]);
+    assert!(matches!(cluster.exec(&exec).await, Err(Error::Forbidden { .. })));
+    assert_eq!(count(&log), 1);
 }

@@ -126,7 +126,7 @@ const CLUSTER_SCOPED: &[Group] = &[
 ];
 
 /// Whether the API server's own kinds lie in this group.
-pub(super) fn is_built_in_group(group: &str) -> bool {
+pub fn is_built_in_group(group: &str) -> bool {
     NAMESPACED.iter().chain(CLUSTER_SCOPED).any(|(known, _)| *known == group)
 }
 

@@ -29,6 +29,10 @@ struct Rule {
     applies: fn(&Item<'_>) -> bool,
 }
 
+/// Why a job does not come back that had run to its end.
+pub const FINISHED_JOB: &str =
+    "it had finished, and would run again; --restore-finished-jobs brings it back as finished";
+
 const RULES: &[Rule] = &[
     Rule {
         reason: "the cluster puts its own into every namespace",
@@ -85,7 +89,12 @@ const RULES: &[Rule] = &[
     },
     Rule {
         reason: "it had finished, and would run again",
-        resources: &["pods", "jobs.batch"],
+        resources: &["pods"],
+        applies: |item| is_finished(item.object),
+    },
+    Rule {
+        reason: FINISHED_JOB,
+        resources: &["jobs.batch"],
         applies: |item| is_finished(item.object),
     },
     Rule {

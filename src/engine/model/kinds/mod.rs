@@ -5,16 +5,20 @@ mod built_in;
 mod generated;
 mod never;
 mod order;
+mod outward;
+mod pod_spec;
 mod remade;
 mod status;
 mod step;
 
-pub use built_in::{BuiltIn, built_in};
-pub use generated::{is_finished, is_generated_token, never_restored_object};
+pub use built_in::{BuiltIn, built_in, is_built_in_group};
+pub use generated::{FINISHED_JOB, is_finished, is_generated_token, never_restored_object};
 pub use never::{never_restored, only_when_named};
-pub use remade::remakes;
+pub use outward::acts_outward;
+pub use pod_spec::pod_spec;
+pub use remade::{is_remade, remakes};
 pub use status::{status_never_restored, works_status_out};
-pub use step::{Step, awaits_readiness, is_outward, step};
+pub use step::{Step, awaits_readiness, step};
 
 use bowline_api::GroupResource;
 

@@ -25,6 +25,11 @@ pub fn remakes(owner: &GroupResource, child: &GroupResource) -> bool {
         .any(|(_, children)| children.iter().any(|entry| names(entry, child)))
 }
 
+/// Whether built-in controllers make objects of this kind.
+pub fn is_remade(child: &GroupResource) -> bool {
+    PAIRS.iter().any(|(_, children)| children.iter().any(|entry| names(entry, child)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,7 @@
 //! refused here, since nobody wants a policy without effect.
 
 mod condition;
+mod config_map;
 mod error;
 mod facts;
 mod node;
@@ -26,7 +27,11 @@ mod tests;
 mod volume_type;
 
 pub use condition::{CapacityRange, Condition};
+pub use config_map::only_text;
 pub use error::{Error, Fault, Origin};
+pub(in crate::engine::model) use node::{Node, document};
+pub(in crate::engine::model) use read::check_version;
+
 pub use facts::{Backing, VolumeFacts};
 pub use policies::{Action, Policies, Policy, Verdict};
 pub use quantity::Quantity;

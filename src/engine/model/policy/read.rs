@@ -1,27 +1,22 @@
 //! Velero's YAML, read strictly.
 
-use serde_json::Value;
-
 use super::condition::{CapacityRange, Condition};
 use super::error::Fault;
-use super::node::Node;
+use super::node::{Node, document};
 use super::policies::{Action, Policy};
 use super::quantity::Quantity;
 use super::volume_type::{VolumeType, names};
 use crate::engine::model::filter::closest;
 
 const VERSION: &str = "v1";
+const FORM: &str = "the form is that of Velero's resource policies: bowline backup create --help";
 const PHASES: [&str; 3] = ["Pending", "Bound", "Lost"];
 const CONDITIONS: [&str; 7] =
     ["capacity", "storageClass", "nfs", "csi", "volumeTypes", "pvcLabels", "pvcPhase"];
 
 pub(super) fn policies(yaml: &str) -> Result<Vec<Policy>, Fault> {
-    let options = serde_saphyr::options! { with_snippet: false };
-    let document: Value = serde_saphyr::from_str_with_options(yaml, options).map_err(|error| {
-        let reason = error.to_string().lines().collect::<Vec<_>>().join(" ");
-        Fault { path: String::new(), reason, hint: "it must be one YAML document".to_owned() }
-    })?;
-    let root = Node::root(&document);
+    let document = document(yaml)?;
+    let root = Node::root(&document, FORM);
     let fields = root.fields(&["version", "volumePolicies", "includeExcludePolicy"])?;
     check_version(&root, fields.get("version"))?;
     if let Some(filters) = fields.get("includeExcludePolicy") {
@@ -39,7 +34,11 @@ pub(super) fn policies(yaml: &str) -> Result<Vec<Policy>, Fault> {
     policies.all(policy)
 }
 
-fn check_version(root: &Node<'_>, version: Option<&Node<'_>>) -> Result<(), Fault> {
+/// Checks that a document is of the version that is known here.
+pub(in crate::engine::model) fn check_version(
+    root: &Node<'_>,
+    version: Option<&Node<'_>>,
+) -> Result<(), Fault> {
     let hint = "write version: v1";
     let Some(version) = version else { return Err(root.fault("it has no version", hint)) };
     match version.text()? {

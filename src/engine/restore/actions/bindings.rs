@@ -1,15 +1,24 @@
+use serde_json::Value;
+
 use super::Draft;
 use crate::engine::model::Object;
-use crate::engine::model::fields::{maps_at_mut, text_at};
+use crate::engine::model::fields::{maps_at_mut, retain, text_at};
 use crate::engine::restore::Preparation;
 
 const USER: &str = "system:serviceaccount:";
 const GROUP: &str = "system:serviceaccounts:";
 
 /// Binds the accounts where they are restored to: by name, as a user, or as the group of a namespace.
+///
+/// Where the target has the binding already, for the original's accounts, the clone's get one of their
+/// own: nobody else's subjects come into that.
 pub(super) fn prepare(draft: &mut Draft<'_>) {
     let context = draft.context;
     let mut changes = Vec::new();
+    if let Some(name) = context.bindings.get(draft.id) {
+        retain(&mut draft.object, &["subjects"], |subject| moves(subject, context));
+        changes.push(format!("name {} -> {name}, for the clone's subjects alone", draft.id.name));
+    }
     for subject in maps_at_mut(&mut draft.object, &["subjects"]) {
         if let Some((key, value)) = remapped(subject, context) {
             let old = text_at(subject, &[key]).unwrap_or_default();
@@ -18,6 +27,11 @@ pub(super) fn prepare(draft: &mut Draft<'_>) {
         }
     }
     draft.changes.extend(changes);
+}
+
+/// Whether this subject is an account, or all of them, of a namespace that is mapped.
+pub(in crate::engine::restore) fn moves(subject: &Value, context: &Preparation) -> bool {
+    subject.as_object().is_some_and(|subject| remapped(subject, context).is_some())
 }
 
 /// The field of a subject that has to change, and to what.
@@ -42,6 +56,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::draft::{into_copy, prepared};
+    use crate::engine::restore::Preparation;
 
     #[test]
     fn subjects_follow_their_accounts_however_they_are_named() {
@@ -62,6 +77,24 @@ mod tests {
         assert_eq!(object["subjects"], expected);
         assert_eq!(changes[0], "subject namespace shop -> copy");
         assert_eq!(changes.len(), 3);
+    }
+
+    #[test]
+    fn beside_the_original_a_binding_of_its_own_has_the_clones_subjects_alone() {
+        let binding = json!({"roleRef": {"kind": "ClusterRole", "name": "reader"}, "subjects": [
+            {"kind": "ServiceAccount", "name": "web", "namespace": "shop"},
+            {"kind": "ServiceAccount", "name": "web", "namespace": "other"},
+            {"kind": "User", "name": "ann"}]});
+        let id = "clusterrolebindings.rbac.authorization.k8s.io/web";
+        let bindings = [(id.parse().unwrap(), "web-copy".to_owned())].into();
+        let context = Preparation { bindings, ..into_copy() };
+        let (object, changes) = prepared(id, binding, &context);
+        let subjects = json!([{"kind": "ServiceAccount", "name": "web", "namespace": "copy"}]);
+        assert_eq!(object["subjects"], subjects);
+        assert_eq!(object["roleRef"]["name"], "reader");
+        assert_eq!(object["metadata"]["name"], "web-copy");
+        assert_eq!(object["metadata"]["labels"]["velero.io/restore-name"], "rescue");
+        assert_eq!(changes[0], "name web -> web-copy, for the clone's subjects alone");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use super::Draft;
 use crate::engine::model::Object;
-use crate::engine::model::fields::{map_at, remove, set_text};
+use crate::engine::model::fields::{map_at, remove, set_text, text_at};
 use crate::engine::model::volume::tags;
 use crate::engine::restore::bind::NUDGE_ANNOTATION;
 
@@ -16,6 +16,11 @@ const BINDING: &[&str] = &[
     NUDGE_ANNOTATION,
     tags::BACKUP_UID,
 ];
+
+/// Where a claim names its class.
+const CLASS: &[&str] = &["spec", "storageClassName"];
+/// The annotation that did so before there was a field.
+const BETA_CLASS: &str = "volume.beta.kubernetes.io/storage-class";
 
 /// Reserves the volume that this restore makes for a claim, or leaves the claim to the provisioner.
 ///
@@ -45,6 +50,11 @@ fn reserve(draft: &mut Draft<'_>, volume: &str, recorded: &str) {
     set_text(&mut draft.object, &["metadata", "annotations", tags::BACKUP_UID], backup);
     if remove(&mut draft.object, &["spec", "selector"]).is_some() {
         draft.note("selector dropped, as the volume is named");
+    }
+    let beta = text_at(&draft.object, &["metadata", "annotations", BETA_CLASS]).is_some();
+    if !beta && text_at(&draft.object, CLASS).is_none() {
+        // Its volume is of no class. Left out, it would get the target's default, and fit no more.
+        set_text(&mut draft.object, CLASS, "");
     }
     if volume != recorded {
         draft.note(format!("volume {volume} reserved"));
@@ -106,6 +116,19 @@ mod tests {
             "volumeName": "pvc-new"});
         assert_eq!(object["spec"], spec);
         assert!(changes.contains(&"volume pvc-new reserved".to_owned()), "{changes:?}");
+    }
+
+    #[test]
+    fn a_claim_of_no_class_asks_for_none_lest_it_gets_the_default() {
+        let mut classless = claim();
+        classless["spec"].as_object_mut().unwrap().remove("storageClassName");
+        let (object, _) = prepared(ID, classless.clone(), &reserving());
+        assert_eq!(object["spec"]["storageClassName"], "");
+        let (object, _) = prepared(ID, classless.clone(), &Preparation::default());
+        assert_eq!(object["spec"].get("storageClassName"), None, "left to the provisioner");
+        classless["metadata"]["annotations"][super::BETA_CLASS] = json!("fast");
+        let (object, _) = prepared(ID, classless, &reserving());
+        assert_eq!(object["spec"].get("storageClassName"), None, "it names one");
     }
 
     #[test]

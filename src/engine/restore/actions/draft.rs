@@ -24,7 +24,7 @@ impl Draft<'_> {
     }
 
     /// Drops annotations; returns whether there were any.
-    pub(super) fn drop_annotations(&mut self, keys: &[&str]) -> bool {
+    pub(in crate::engine::restore) fn drop_annotations(&mut self, keys: &[&str]) -> bool {
         let mut dropped = false;
         for key in keys {
             dropped |= remove(&mut self.object, &["metadata", "annotations", key]).is_some();
@@ -33,7 +33,7 @@ impl Draft<'_> {
     }
 
     /// Drops labels at this path; returns whether there were any.
-    pub(super) fn drop_labels(&mut self, path: &[&str], keys: &[&str]) -> bool {
+    pub(in crate::engine::restore) fn drop_labels(&mut self, path: &[&str], keys: &[&str]) -> bool {
         let mut dropped = false;
         for key in keys {
             let path: Vec<&str> = path.iter().copied().chain([*key]).collect();

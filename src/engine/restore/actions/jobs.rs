@@ -1,7 +1,8 @@
 use super::Draft;
 use crate::engine::model::fields::at;
 
-const UID_LABELS: &[&str] = &["controller-uid", "batch.kubernetes.io/controller-uid"];
+/// The labels that hold the uid of a job, on it and on its pods.
+pub(super) const UID_LABELS: &[&str] = &["controller-uid", "batch.kubernetes.io/controller-uid"];
 const NAME_LABELS: &[&str] = &["job-name", "batch.kubernetes.io/job-name"];
 
 /// Drops the labels by which a job finds its pods: they hold the old job's uid, and the API server puts the

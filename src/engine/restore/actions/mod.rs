@@ -17,5 +17,6 @@ mod stateful_sets;
 mod table;
 mod webhooks;
 
+pub(super) use bindings::moves;
 pub(super) use draft::Draft;
 pub(super) use table::action;

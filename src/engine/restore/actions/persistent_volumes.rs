@@ -1,8 +1,13 @@
+use serde_json::Value;
+
 use super::Draft;
-use crate::engine::model::fields::{map_at_mut, remove, set_text, text_at};
+use crate::engine::model::fields::{map_at_mut, remove, retain, set_text, text_at};
 
 const BINDING: &[&str] =
     &["pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller"];
+
+/// How the finalizers begin of a volume that is attached to a node, by the driver that takes it off.
+const ATTACHED: &str = "external-attacher/";
 
 /// The annotation that tells what a renamed volume was called. Velero's.
 const ORIGINAL_NAME: &str = "velero.io/original-pv-name";
@@ -13,6 +18,10 @@ const ORIGINAL_NAME: &str = "velero.io/original-pv-name";
 /// restore did not make is retained, whatever the archive says.
 pub(super) fn prepare(draft: &mut Draft<'_>) {
     draft.drop_annotations(BINDING);
+    let attached = |it: &Value| it.as_str().is_some_and(|it| it.starts_with(ATTACHED));
+    for finalizer in retain(&mut draft.object, &["metadata", "finalizers"], |it| !attached(it)) {
+        draft.note(format!("finalizer {} dropped", finalizer.as_str().unwrap_or_default()));
+    }
     promise(draft);
     let name = &draft.id.name;
     if let Some(new) = draft.context.renamed.get(name) {
@@ -72,6 +81,16 @@ mod tests {
         assert_eq!(object["metadata"]["annotations"], annotations);
         assert_eq!(object["spec"]["persistentVolumeReclaimPolicy"], "Delete");
         assert_eq!(changes, ["claim's namespace shop -> copy"]);
+    }
+
+    #[test]
+    fn a_volume_is_attached_nowhere_any_more() {
+        let mut attached = volume();
+        let finalizers = ["kubernetes.io/pv-protection", "external-attacher/ebs-csi-aws-com"];
+        attached["metadata"]["finalizers"] = json!(finalizers);
+        let (object, changes) = prepared(ID, attached, &Preparation::default());
+        assert_eq!(object["metadata"]["finalizers"], json!(["kubernetes.io/pv-protection"]));
+        assert_eq!(changes, ["finalizer external-attacher/ebs-csi-aws-com dropped"]);
     }
 
     #[test]

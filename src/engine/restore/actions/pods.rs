@@ -1,6 +1,7 @@
 use serde_json::Value;
 
 use super::Draft;
+use super::jobs::UID_LABELS;
 use crate::engine::model::Object;
 use crate::engine::model::fields::{maps_at, maps_at_mut, remove, retain, text_at};
 use crate::engine::model::kinds::is_generated_token;
@@ -17,6 +18,10 @@ const COMPUTED: &[&str] = &["priority", "preemptionPolicy"];
 pub(super) fn prepare(draft: &mut Draft<'_>) {
     if let Some(Value::String(node)) = remove(&mut draft.object, &["spec", "nodeName"]) {
         draft.note(format!("node {node} left to the scheduler"));
+    }
+    // A job of that uid would take the pod for its own; the one that comes back has another.
+    if draft.drop_labels(&["metadata", "labels"], UID_LABELS) {
+        draft.note("label of the old job's uid dropped");
     }
     for key in COMPUTED {
         remove(&mut draft.object, &["spec", key]);

@@ -2,7 +2,7 @@ use serde_json::{Number, Value};
 
 use super::Draft;
 use crate::engine::model::Object;
-use crate::engine::model::fields::{at, map_at, maps_at, maps_at_mut, remove, text_at};
+use crate::engine::model::fields::{at, map_at, maps_at, maps_at_mut, remove, set_text, text_at};
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -17,6 +17,9 @@ pub(super) fn prepare(draft: &mut Draft<'_>) {
         return;
     }
     release_addresses(draft);
+    if draft.context.is_beside(draft.id) {
+        stay_inside(draft);
+    }
     if !draft.context.preserve_node_ports {
         let chosen = Chosen::of(&draft.object);
         release_node_ports(draft, &chosen);
@@ -34,6 +37,35 @@ fn release_addresses(draft: &mut Draft<'_>) {
     if !address.is_empty() {
         draft.note(format!("cluster IP {address} left to the cluster"));
     }
+}
+
+/// What only a service of type `LoadBalancer` has.
+const OF_LOAD_BALANCERS: &[&str] = &[
+    "allocateLoadBalancerNodePorts",
+    "externalTrafficPolicy",
+    "healthCheckNodePort",
+    "loadBalancerClass",
+    "loadBalancerIP",
+    "loadBalancerSourceRanges",
+];
+
+/// Keeps a clone from drawing traffic from outside: a load balancer costs money, and the addresses are
+/// the original's.
+fn stay_inside(draft: &mut Draft<'_>) {
+    if remove(&mut draft.object, &["spec", "externalIPs"]).is_some() {
+        draft.note("external IPs dropped, as they are the original's");
+    }
+    if text_at(&draft.object, &["spec", "type"]) != Some("LoadBalancer") {
+        return;
+    }
+    set_text(&mut draft.object, &["spec", "type"], "ClusterIP");
+    for key in OF_LOAD_BALANCERS {
+        remove(&mut draft.object, &["spec", key]);
+    }
+    for port in maps_at_mut(&mut draft.object, &["spec", "ports"]) {
+        port.remove("nodePort");
+    }
+    draft.note("type LoadBalancer -> ClusterIP, as a load balancer acts outward");
 }
 
 /// What people said about the ports of a Service.
@@ -93,11 +125,15 @@ fn release_node_ports(draft: &mut Draft<'_>, chosen: &Chosen) {
     for port in maps_at_mut(&mut draft.object, &["spec", "ports"]) {
         let node_port = number(port.get("nodePort"));
         let is_chosen = chosen.has(port);
-        if node_port > 0 && (!is_chosen || gives_way(node_port)) {
+        let holder = gives_way(node_port);
+        if node_port > 0 && (!is_chosen || holder.is_some()) {
             let label = text_at(port, &["name"])
                 .map_or_else(|| number(port.get("port")).to_string(), str::to_owned);
-            let why = if is_chosen { "taken, " } else { "" };
-            changes.push(format!("node port {node_port} of port {label} {why}left to the cluster"));
+            let what = format!("node port {node_port} of port {label}");
+            changes.push(match holder.filter(|_| is_chosen) {
+                Some(holder) => format!("{what} is taken by {holder}: a free one instead"),
+                None => format!("{what} left to the cluster"),
+            });
             port.remove("nodePort");
         }
     }
@@ -106,17 +142,24 @@ fn release_node_ports(draft: &mut Draft<'_>, chosen: &Chosen) {
 
 fn release_health_check(draft: &mut Draft<'_>, chosen: &Chosen) {
     let port = number(at(&draft.object, &["spec", "healthCheckNodePort"]));
-    if port > 0 && (!chosen.has_health_check() || gives_way(draft)(port)) {
+    let holder = gives_way(draft)(port);
+    let is_chosen = chosen.has_health_check();
+    if port > 0 && (!is_chosen || holder.is_some()) {
         remove(&mut draft.object, &["spec", "healthCheckNodePort"]);
-        draft.note(format!("health check node port {port} left to the cluster"));
+        draft.note(match holder.filter(|_| is_chosen) {
+            Some(holder) => {
+                format!("health check node port {port} is taken by {holder}: a free one instead")
+            }
+            None => format!("health check node port {port} left to the cluster"),
+        });
     }
 }
 
-/// Whether a chosen port has to give way to a Service that is there already.
-fn gives_way<'a>(draft: &Draft<'a>) -> impl Fn(i64) -> bool + use<'a> {
-    let context = draft.context;
-    let is_mapped = draft.id.namespace.as_deref().is_some_and(|it| context.is_mapped(it));
-    move |port| is_mapped && context.taken_node_ports.contains(&port)
+/// To which Service a chosen port has to give way: to one that is there already, beside a clone.
+fn gives_way<'a>(draft: &Draft<'a>) -> impl Fn(i64) -> Option<&'a str> + use<'a> {
+    let (id, context) = (draft.id, draft.context);
+    let is_mapped = id.namespace.as_deref().is_some_and(|it| context.is_mapped(it));
+    move |port| context.holder(id, port).filter(|_| is_mapped)
 }
 
 fn number(value: Option<&Value>) -> i64 {
@@ -233,14 +276,35 @@ mod tests {
     fn a_chosen_port_that_is_taken_gives_way_only_where_the_namespace_is_mapped() {
         let applied = json!({"ports": [{"port": 80, "nodePort": 30080}]});
         let service = service(Some(applied), &json!({}), &json!([{"port": 80, "nodePort": 30080}]));
-        let taken = Preparation { taken_node_ports: [30080].into(), ..Preparation::default() };
+        let held = |port: i64, by: &str| [(port, by.to_owned())].into();
+        let taken = Preparation { node_ports: held(30080, "other/web"), ..Preparation::default() };
         assert_eq!(node_ports(&service, &taken), [json!(30080)]);
-        let clone = Preparation { taken_node_ports: [30080].into(), ..into_copy() };
+        let clone = Preparation { node_ports: held(30080, "other/web"), ..into_copy() };
         assert_eq!(node_ports(&service, &clone), [Value::Null]);
-        let free = Preparation { taken_node_ports: [30081].into(), ..into_copy() };
+        let free = Preparation { node_ports: held(30081, "other/web"), ..into_copy() };
         assert_eq!(node_ports(&service, &free), [json!(30080)]);
+        let own = Preparation { node_ports: held(30080, "copy/web"), ..into_copy() };
+        assert_eq!(node_ports(&service, &own), [json!(30080)]);
         let (_, changes) = prepared("services/shop/web", service, &clone);
-        assert_eq!(changes[1], "node port 30080 of port 80 taken, left to the cluster");
+        let expected = "node port 30080 of port 80 is taken by other/web: a free one instead";
+        assert_eq!(changes[1], expected);
+    }
+
+    #[test]
+    fn beside_its_original_a_load_balancer_stays_inside_of_the_cluster() {
+        let balancer = json!({"spec": {"type": "LoadBalancer", "externalIPs": ["198.51.100.4"],
+            "loadBalancerIP": "203.0.113.7", "loadBalancerClass": "x", "healthCheckNodePort": 32626,
+            "externalTrafficPolicy": "Local", "allocateLoadBalancerNodePorts": true,
+            "loadBalancerSourceRanges": ["10.0.0.0/8"], "selector": {"app": "web"},
+            "ports": [{"port": 80, "nodePort": 30080}]}});
+        let beside = Preparation { beside: ["shop".to_owned()].into(), ..into_copy() };
+        let (object, changes) = prepared("services/shop/web", balancer.clone(), &beside);
+        let inside =
+            json!({"type": "ClusterIP", "selector": {"app": "web"}, "ports": [{"port": 80}]});
+        assert_eq!(object["spec"], inside);
+        assert_eq!(changes.len(), 3, "{changes:?}");
+        let (object, _) = prepared("services/shop/web", balancer, &into_copy());
+        assert_eq!(object["spec"]["type"], "LoadBalancer");
     }
 
     #[test]

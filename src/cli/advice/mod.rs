@@ -1,20 +1,21 @@
 //! What an error calls for: how the program ends, and what would help. The one table of that.
 
+mod restores;
+
 use std::borrow::Cow;
 use std::error::Error;
 
 use bowline_api::StoreError;
 
-use super::config;
-use super::exit::Exit;
+use crate::cli::config;
+use crate::cli::exit::Exit;
 use crate::engine::context::Right;
 use crate::engine::model::filter::closest;
 use crate::engine::model::{duration, filter, location, names, policy, selector, zones};
-use crate::engine::report::Phase;
 use crate::engine::{backup, cluster, delete, download, restore, store, verify};
 
 /// How the program ends, and what would help.
-pub(super) type Advice = (Exit, Cow<'static, str>);
+pub(in crate::cli) type Advice = (Exit, Cow<'static, str>);
 
 /// Of how many rights is told why they are refused.
 const REFUSALS: usize = 8;
@@ -24,7 +25,7 @@ type Row = fn(&(dyn Error + 'static)) -> Option<Advice>;
 /// One row for every type of error that has advice.
 const ROWS: [Row; 15] = [
     |error| error.downcast_ref().map(of_backup),
-    |error| error.downcast_ref().map(of_restore),
+    |error| error.downcast_ref().map(restores::of_restore),
     |error| error.downcast_ref().map(of_delete),
     |error| error.downcast_ref().and_then(of_verify),
     |error| error.downcast_ref().and_then(of_download),
@@ -41,12 +42,12 @@ const ROWS: [Row; 15] = [
 ];
 
 /// What an error calls for, if it is one that a user can do something about.
-pub(super) fn of(error: &(dyn Error + 'static)) -> Option<Advice> {
+pub(in crate::cli) fn of(error: &(dyn Error + 'static)) -> Option<Advice> {
     ROWS.iter().find_map(|row| row(error))
 }
 
 /// What was said of each right that is missing, where an error is for want of rights.
-pub(super) fn refusals(error: &(dyn Error + 'static)) -> Vec<String> {
+pub(in crate::cli) fn refusals(error: &(dyn Error + 'static)) -> Vec<String> {
     let of_backup = error.downcast_ref().and_then(|error| match error {
         backup::Error::NotAllowed { missing } => Some(missing),
         _ => None,
@@ -65,7 +66,7 @@ pub(super) fn refusals(error: &(dyn Error + 'static)) -> Vec<String> {
 }
 
 /// The hint for a word that is nearly right.
-pub(super) fn did_you_mean(similar: &str) -> String {
+pub(in crate::cli) fn did_you_mean(similar: &str) -> String {
     format!("did you mean \"{similar}\"?")
 }
 
@@ -122,6 +123,7 @@ fn of_backup(error: &backup::Error) -> Advice {
             (Exit::Failed, "bowline backup delete finishes that; or choose another name".into())
         }
         E::Filter(error) => (Exit::Usage, error.hint().into()),
+        E::Hooks(error) => (Exit::Usage, error.hint().into()),
         E::Policies(error) => (Exit::Usage, error.hint().into()),
         E::UnknownPolicies { .. } => (Exit::Usage, NO_POLICIES.into()),
         E::UnknownNamespace { similar, .. } => {
@@ -157,67 +159,6 @@ fn anew(cleared: bool) -> &'static str {
         "mend the cause and run the same command again"
     } else {
         "mend the cause and run the same command again with --replace-incomplete"
-    }
-}
-
-fn of_restore(error: &restore::Error) -> Advice {
-    use restore::Error as E;
-    match error {
-        E::InvalidName(_) => (Exit::Usage, NAME.into()),
-        E::InvalidMapping(_) => (Exit::Usage, "use lower-case letters, digits and \"-\"".into()),
-        E::NameInUse { .. } => (Exit::Failed, "choose another name, or leave it out".into()),
-        E::BackupNotFound { similar: Some(similar), .. } => {
-            (Exit::NotFound, did_you_mean(similar).into())
-        }
-        E::BackupNotFound { .. } => {
-            (Exit::NotFound, "bowline backup get lists what there is".into())
-        }
-        E::BackupIncomplete { .. } => {
-            (Exit::Failed, "it runs still, or was interrupted; choose another backup".into())
-        }
-        E::BackupNotGood { phase, .. } => (Exit::Failed, of_phase(*phase).into()),
-        E::BackupDamaged { .. } | E::ArchiveDamaged { .. } => (
-            Exit::VerificationFailed,
-            "nothing was changed in the cluster; choose another backup".into(),
-        ),
-        E::Filter(error) => (Exit::Usage, error.hint().into()),
-        E::UnknownNamespace { similar: Some(similar), .. } => {
-            (Exit::Usage, did_you_mean(similar).into())
-        }
-        E::UnknownNamespace { .. } | E::NoSuchNamespace { .. } => {
-            (Exit::Usage, "bowline backup describe shows what the backup holds".into())
-        }
-        E::Zones(error) => of_zones(error),
-        E::Provider { .. } => (
-            Exit::Unreachable,
-            "check credentials and region; --restore-volumes=false restores claims without data"
-                .into(),
-        ),
-        E::NotAllowed { .. } => (
-            Exit::Unreachable,
-            "grant that (docs/guides/aws.md has a policy for volumes), or leave it out with \
-             --exclude-resources or --restore-volumes=false; --dry-run lists all rights"
-                .into(),
-        ),
-        E::Location(error) => of_store(error),
-        E::Cluster(error) => of_cluster(error),
-        E::Broken { name, .. } => (
-            Exit::Failed,
-            format!(
-                "mend the cause and run the same command again, with the name {name}: it goes on \
-                 where it was"
-            )
-            .into(),
-        ),
-    }
-}
-
-/// What to do about a backup that is not good.
-fn of_phase(phase: Phase) -> &'static str {
-    if matches!(phase, Phase::Deleting | Phase::Failed | Phase::FailedValidation) {
-        "choose another backup; bowline backup get lists them"
-    } else {
-        "wait until it is done, or choose another backup; bowline backup get lists them"
     }
 }
 
