@@ -11,8 +11,7 @@ use super::error::Error as RestoreError;
 use super::maps::Use;
 use super::plan::{Plan, Row, Verdict};
 use super::preflight::{Ready, Request};
-use super::prepare;
-use super::select::{self, damaged};
+use super::select::damaged;
 use crate::engine::context::Context;
 use crate::engine::model::modifier::Modifiers;
 use crate::engine::model::policy::{self, Origin};
@@ -226,12 +225,12 @@ fn uses(ready: &Ready, plan: &Plan<'_>) -> Result<Uses, RestoreError> {
     let mut uses = Uses::default();
     let mut faults = Vec::new();
     for (index, row) in plan.rows.iter().enumerate() {
-        let (_, object) = select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
-        let id = row.entry.id();
-        let prepared = prepare::prepare(&id, object, &plan.preparation);
+        let prepared = plan.prepared(ready, row).map_err(|cause| damaged(ready, cause))?;
         uses.take(index, row, prepared.uses);
         let is_left = matches!(row.verdict, Verdict::Skip | Verdict::Refuse);
-        faults.extend(prepared.fault.filter(|_| !is_left).map(|fault| format!("{id}: {fault}")));
+        faults.extend(
+            prepared.fault.filter(|_| !is_left).map(|fault| format!("{}: {fault}", row.entry.id())),
+        );
     }
     if faults.is_empty() {
         return Ok(uses);

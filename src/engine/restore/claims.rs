@@ -9,7 +9,7 @@ use super::error::Error;
 use super::kept::{self, Bound, Refusal};
 use super::plan::{EMPTY, Plan, Row, Verdict};
 use super::preflight::{Ready, Request};
-use super::select::{self, damaged};
+use super::select;
 use crate::engine::archive::Entry;
 use crate::engine::context::Context;
 use crate::engine::model::backup::annotations;
@@ -82,7 +82,7 @@ pub(super) fn plan<'a>(
         if *row.entry.resource() != claims() || row.verdict != Verdict::Create {
             continue;
         }
-        let (_, claim) = select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
+        let claim = select::object(ready, row.entry)?;
         match fate(ready, request, &row.entry.id(), &claim) {
             Fate::Fresh => {}
             Fate::Empty => plan.rows[index].reason = format!("{EMPTY}: {WITHOUT_DATA}").into(),
@@ -125,9 +125,7 @@ fn check<'a>(
             other.name
         )));
     }
-    let (_, volume) =
-        select::read(ready, plan.rows[row].entry).map_err(|cause| damaged(ready, cause))?;
-    let volume = Value::Object(volume);
+    let volume = Value::Object(select::object(ready, plan.rows[row].entry)?);
     let Some(record) = snapshot else {
         return Ok(Ok(Restorable { row, source: None, handle: shared::handle(&volume) }));
     };

@@ -9,8 +9,7 @@ use super::claims::{self, claims};
 use super::error::Error;
 use super::plan::{Plan, Verdict};
 use super::preflight::{Ready, Request};
-use super::prepare;
-use super::select::{self, damaged};
+use super::select::damaged;
 use crate::engine::cluster::ListScope;
 use crate::engine::context::Context;
 use crate::engine::model::fields::text_at;
@@ -84,9 +83,7 @@ fn wishes(ready: &Ready, plan: &Plan<'_>) -> Result<Vec<Wish>, Error> {
         if !makes || *row.entry.resource() != claims() {
             continue;
         }
-        let id = row.entry.id();
-        let (_, claim) = select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
-        let claim = prepare::prepare(&id, claim, &plan.preparation);
+        let claim = plan.prepared(ready, row).map_err(|cause| damaged(ready, cause))?;
         let text = |key| text_at(&claim.object, &["spec", key]).filter(|name| !name.is_empty());
         wishes.push(Wish {
             row: index,

@@ -11,7 +11,7 @@ use super::jobs;
 use super::plan::{Row, Turn, Verdict};
 use super::preflight::{Ready, Request};
 use super::prepare;
-use super::select::{self, Selected, damaged};
+use super::select::{self, Selected};
 use super::staging::services;
 use super::versions::{self, Versions};
 use crate::engine::model::fields::text_at;
@@ -42,8 +42,7 @@ impl<'a> Tables<'a, '_> {
         let Selected { entry, meta } = selected;
         let id = entry.id();
         let entry = self.versions.choose(self.ready, entry);
-        let (_, object) =
-            select::read(self.ready, entry).map_err(|cause| damaged(self.ready, cause))?;
+        let object = select::object(self.ready, entry)?;
         let (step, _) = kinds::step(&id.resource, self.versions.is_custom(&id.resource));
         let mut row = Row {
             entry,
@@ -135,7 +134,7 @@ pub(super) fn aggregated_apis(
     let resource = GroupResource::new("apiregistration.k8s.io", "apiservices");
     let mut apis = BTreeSet::new();
     for Selected { entry, .. } in selected.iter().filter(|it| *it.entry.resource() == resource) {
-        let (_, object) = select::read(ready, *entry).map_err(|cause| damaged(ready, cause))?;
+        let object = select::object(ready, *entry)?;
         let text = |key| text_at(&object, &["spec", key]).map(str::to_owned);
         let api = text("group").zip(text("version"));
         apis.extend(api.filter(|_| !services(&entry.id(), &object).is_empty()));

@@ -14,7 +14,7 @@ use super::outward;
 use super::plan::{Plan, Turn, Verdict, kind_of};
 use super::preflight::{Ready, Request};
 use super::prepare::{self, label_value};
-use super::select::{self, damaged};
+use super::select;
 use crate::engine::context::Context;
 use crate::engine::model::digest;
 use crate::engine::model::fields::{maps_at, text_at};
@@ -94,7 +94,7 @@ async fn bindings(
         if !is_shared_binding(&id, &plan.preparation) {
             continue;
         }
-        let (_, object) = select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
+        let object = select::object(ready, row.entry)?;
         let namespaces = moved(&object, &plan.preparation);
         let Some(kind) = kind_of(&ready.catalog, &row.entry) else { continue };
         if namespaces.is_empty() {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bowline_api::ItemId;
+
 use super::alterations;
 use super::error::{Cause, Error};
 use super::execute::Execution;
@@ -154,17 +156,21 @@ fn other_claims(execution: &Execution<'_>) -> Vec<VolumeReport> {
             plan::Verdict::Refuse => "refused",
             plan::Verdict::Skip | plan::Verdict::Reattach => "skipped",
         };
-        VolumeReport {
-            namespace: id.namespace.unwrap_or_default(),
-            claim: id.name,
-            persistent_volume: None,
-            snapshot_id: None,
-            volume_id: None,
-            state: state.to_owned(),
-        }
+        without_volume(id, state)
     })
     .chain(missing_claims(plan))
     .collect()
+}
+
+fn without_volume(claim: ItemId, state: &str) -> VolumeReport {
+    VolumeReport {
+        namespace: claim.namespace.unwrap_or_default(),
+        claim: claim.name,
+        persistent_volume: None,
+        snapshot_id: None,
+        volume_id: None,
+        state: state.to_owned(),
+    }
 }
 
 /// Claims that the archive does not hold.
@@ -177,14 +183,7 @@ fn missing_claims(plan: &Plan<'_>) -> impl Iterator<Item = VolumeReport> {
             plan::Verdict::Refuse => "refused",
             _ => "skipped",
         };
-        VolumeReport {
-            namespace: target.namespace.unwrap_or_default(),
-            claim: target.name,
-            persistent_volume: None,
-            snapshot_id: None,
-            volume_id: None,
-            state: state.to_owned(),
-        }
+        without_volume(target, state)
     })
 }
 

@@ -11,11 +11,11 @@ use super::identity;
 use super::missing::Missing;
 use super::plan::{self, Plan, Row, Verdict};
 use super::preflight::{Ready, Request};
-use super::prepare::{self, Prepared};
+use super::prepare::Prepared;
 use super::quiesce;
 use super::rehearsal::{DryRun, Rehearsal, Rehearsals};
 use super::rights;
-use super::select::{self, damaged};
+use super::select::damaged;
 use crate::engine::context::{Context, Right};
 use crate::engine::event::Stage;
 use crate::engine::model::difference::Difference;
@@ -203,9 +203,7 @@ fn differences(row: &Row<'_>) -> Vec<Difference> {
 fn prepared(ready: &Ready, plan: &Plan<'_>, row: &Row<'_>) -> Result<Option<Prepared>, Error> {
     match row.verdict {
         Verdict::Create | Verdict::Reattach | Verdict::Update | Verdict::Recreate => {
-            let (_, object) =
-                select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
-            Ok(Some(prepare::prepare(&row.entry.id(), object, &plan.preparation)))
+            plan.prepared(ready, row).map(Some).map_err(|cause| damaged(ready, cause))
         }
         Verdict::Unchanged | Verdict::Differs | Verdict::Skip | Verdict::Refuse => Ok(None),
     }

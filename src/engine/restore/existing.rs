@@ -19,7 +19,7 @@ use super::plan::{Plan, Row, Verdict, kind_of};
 use super::preflight::{Ready, Request};
 use super::prepare;
 use super::same_volumes::SameVolumes;
-use super::select::{self, damaged};
+use super::select;
 use crate::engine::cluster::{ListScope, Listed};
 use crate::engine::context::Context;
 use crate::engine::model::Kind;
@@ -189,8 +189,7 @@ impl Judge<'_> {
 
     fn judge(&self, row: &Row<'_>, index: usize, listed: &Listed) -> Result<Option<Found>, Error> {
         let id = row.entry.id();
-        let read = select::read(self.ready, row.entry);
-        let (_, object) = read.map_err(|cause| damaged(self.ready, cause))?;
+        let object = select::object(self.ready, row.entry)?;
         let recorded = self.recorded_volume(row, &object, listed)?;
         let mut prepared = prepare::prepare(&id, object, self.preparation);
         let live: Map<String, Value> = serde_json::from_slice(&listed.json).unwrap_or_default();

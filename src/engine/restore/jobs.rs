@@ -8,8 +8,7 @@ use super::actions::Draft;
 use super::error::Cause;
 use super::execute::Execution;
 use super::plan::kind_of;
-use super::prepare::{self, Prepared, RESTORE_UID_LABEL};
-use super::select;
+use super::prepare::{Prepared, RESTORE_UID_LABEL};
 use crate::engine::model::fields::{at, maps_at, remove, text_at};
 use crate::engine::model::kinds;
 use crate::engine::model::{Kind, Object};
@@ -121,11 +120,9 @@ pub(super) async fn release(execution: &Execution<'_>) -> Result<(), Cause> {
         is_job(row.entry.resource()) && (row.ours || is_made) && !row.finished
     });
     for (_, row) in made {
-        let (_, object) = select::read(execution.ready, row.entry)?;
-        let Some(kind) = kind_of(&execution.ready.catalog, &row.entry) else { continue };
         // As it was to be made: a modifier may suspend what was not.
-        let Prepared { id, object, .. } =
-            prepare::prepare(&row.entry.id(), object, &execution.plan.preparation);
+        let Prepared { id, object, .. } = execution.plan.prepared(execution.ready, row)?;
+        let Some(kind) = kind_of(&execution.ready.catalog, &row.entry) else { continue };
         if at(&object, SUSPEND) == Some(&Value::Bool(true))
             || row.ours && !is_held(execution, &kind, &id).await?
         {

@@ -12,8 +12,7 @@ use super::execute::{Execution, Outcome};
 use super::existing_claims::VOLUME_NAME;
 use super::mounters;
 use super::plan::{Row, kind_of};
-use super::prepare::{self, Prepared};
-use super::select;
+use super::prepare::Prepared;
 use super::take_over::{IN_USE, KEPT_LABEL};
 use super::volumes::Failure;
 use crate::engine::cluster::{Created, Deletion};
@@ -59,8 +58,7 @@ impl Execution<'_> {
         let Some(kind) = kind_of(&self.ready.catalog, &row.entry) else {
             return Ok(Outcome::Failed);
         };
-        let (_, object) = select::read(self.ready, row.entry)?;
-        let prepared = prepare::prepare(&row.entry.id(), object, &self.plan.preparation);
+        let prepared = self.plan.prepared(self.ready, row)?;
         let outcome = self.make_claim(index, row, &kind, &prepared).await?;
         self.conclude(index, row, outcome);
         Ok(outcome)

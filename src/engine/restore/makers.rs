@@ -13,7 +13,7 @@ use super::error::Error;
 use super::missing::{self, Missing};
 use super::plan::{Plan, Verdict};
 use super::preflight::{Ready, Request};
-use super::select::{self, damaged};
+use super::select;
 use crate::engine::cluster::ListScope;
 use crate::engine::context::Context;
 use crate::engine::model::Object;
@@ -43,7 +43,7 @@ pub(super) async fn refuse(
             continue;
         }
         let id = row.entry.id();
-        let (_, set) = select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
+        let set = select::object(ready, row.entry)?;
         let made = plan.lost.iter().filter(|claim| makes(&id, &set, claim));
         let made: Vec<ItemId> = made.cloned().collect();
         if may_be_empty {

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::makers;
 use super::plan::{Plan, Verdict};
 use super::preflight::Ready;
-use super::select::{self, damaged};
+use super::select;
 use crate::engine::model::Object;
 use crate::engine::model::relations::{Relation, may_use_claims, relations};
 
@@ -30,7 +30,7 @@ pub(super) fn refuse(ready: &Ready, plan: &mut Plan<'_>) -> Result<BTreeSet<usiz
         if row.verdict != Verdict::Create || !is_concerned(&row.entry.id(), &foreign) {
             continue;
         }
-        let (_, object) = select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
+        let object = select::object(ready, row.entry)?;
         if let Some(claim) = mounted(&row.entry.id(), &object, &foreign) {
             let reason =
                 format!("it would start on claim {}, which is not the backup's", claim.name);

@@ -10,7 +10,7 @@ use super::execute::Execution;
 use super::plan::{Plan, Row, Verdict};
 use super::preflight::Ready;
 use super::prepare;
-use super::select::{self, damaged};
+use super::select;
 use crate::engine::cluster::{self, Created, Creation, ListScope};
 use crate::engine::model::fields::{at, maps_at_mut, remove};
 use crate::engine::model::{Kind, Object};
@@ -33,7 +33,7 @@ pub(super) fn refuse(ready: &Ready, plan: &mut Plan<'_>) -> Result<(), Error> {
     };
     for row in rows.iter_mut().filter(wanted) {
         let id = row.entry.id();
-        let (_, object) = select::read(ready, row.entry).map_err(|cause| damaged(ready, cause))?;
+        let object = select::object(ready, row.entry)?;
         let service = Value::Object(prepare::prepare(&id, object, preparation).object);
         let mut ports = ports_of(&service).into_iter();
         let held = ports.find_map(|port| Some((port, preparation.holder(&id, port)?.to_owned())));

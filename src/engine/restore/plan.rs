@@ -9,13 +9,14 @@ use serde::Serialize;
 use super::Preparation;
 use super::claims::{self, ClaimPlan};
 use super::classify::{Tables, aggregated_apis};
-use super::error::Error;
+use super::error::{Cause, Error};
 use super::hooks::{self, PodHooks};
 use super::identity::Identity;
 use super::ignored;
 use super::missing::{self, Missing};
 use super::namespaces::Namespaces;
 use super::preflight::{Ready, Request};
+use super::prepare::{self, Prepared};
 use super::quiesce::{self, Quiesced};
 use super::select;
 use super::staging::{self, Stage};
@@ -180,6 +181,12 @@ pub(super) struct Plan<'a> {
 }
 
 impl Plan<'_> {
+    /// An object as it is made: read from the archive, and prepared for the target.
+    pub(super) fn prepared(&self, ready: &Ready, row: &Row<'_>) -> Result<Prepared, Cause> {
+        let (_, object) = select::read(ready, row.entry)?;
+        Ok(prepare::prepare(&row.entry.id(), object, &self.preparation))
+    }
+
     /// The providers that volumes are made by.
     pub(super) fn providers(&self) -> BTreeSet<&'static str> {
         let sources = self.claims.iter().filter_map(|claim| claim.source.as_ref());

@@ -15,8 +15,6 @@ use tokio::time::Instant;
 use super::error::Cause;
 use super::execute::{Execution, Outcome};
 use super::plan::Row;
-use super::prepare;
-use super::select;
 use super::staging::{Service, services};
 use crate::engine::clock::pause;
 use crate::engine::cluster::{self, ListScope};
@@ -118,8 +116,7 @@ async fn missing_backend(
     row: &Row<'_>,
     patience: Duration,
 ) -> Result<Option<String>, Cause> {
-    let (_, object) = select::read(execution.ready, row.entry)?;
-    let prepared = prepare::prepare(&row.entry.id(), object, &execution.plan.preparation);
+    let prepared = execution.plan.prepared(execution.ready, row)?;
     let deadline = Instant::now() + patience.min(ready_timeout(execution));
     for service in services(&prepared.id, &prepared.object) {
         let (namespace, name) = &service;

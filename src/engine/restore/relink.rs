@@ -8,8 +8,7 @@ use super::execute::Execution;
 use super::links;
 use super::owners::{Known, Unlinked, words};
 use super::plan::{Row, kind_of};
-use super::prepare::{self, Prepared};
-use super::select;
+use super::prepare::Prepared;
 use super::wording::told;
 use crate::engine::cluster::{self, Object};
 use crate::engine::model::Kind;
@@ -104,8 +103,7 @@ impl Execution<'_> {
 
     async fn link_later(&self, unlinked: Unlinked, last: bool) -> Result<(), Cause> {
         let row = &self.plan.rows[unlinked.row];
-        let (_, object) = select::read(self.ready, row.entry)?;
-        let prepared = prepare::prepare(&row.entry.id(), object, &self.plan.preparation);
+        let prepared = self.plan.prepared(self.ready, row)?;
         if prepared.owners.is_empty() && prepared.managed_fields.is_none() {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::existing;
 use super::plan::{Plan, Verdict};
 use super::preflight::Ready;
-use super::select::{self, damaged};
+use super::select;
 use crate::engine::context::Context;
 use crate::engine::model::backup::annotations;
 use crate::engine::model::policy::VolumeType;
@@ -56,7 +56,7 @@ impl SameVolumes {
         }
         let entry = ready.opened.contents.find(&records::persistent_volume(name));
         let (Some(entry), Some(live)) = (entry, self.live.get(name)) else { return Ok(false) };
-        let (_, recorded) = select::read(ready, entry).map_err(|cause| damaged(ready, cause))?;
+        let recorded = select::object(ready, entry)?;
         Ok(is_same(&Value::Object(recorded), live, from.is_some()))
     }
 }

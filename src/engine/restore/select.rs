@@ -29,6 +29,11 @@ pub(super) fn read(ready: &Ready, entry: Entry<'_>) -> Result<(Meta, Map<String,
     Ok((serde_json::from_value(meta).unwrap_or_default(), object))
 }
 
+/// Reads one object while it is planned: an archive that cannot be read ends that.
+pub(super) fn object(ready: &Ready, entry: Entry<'_>) -> Result<Map<String, Value>, Error> {
+    read(ready, entry).map(|(_, object)| object).map_err(|cause| damaged(ready, cause))
+}
+
 /// Selects objects, in the archive's order.
 pub(super) fn select(ready: &Ready) -> Result<Vec<Selected<'_>>, Error> {
     let mut selection = Selection { ready, chosen: BTreeMap::new(), accounts: BTreeSet::new() };

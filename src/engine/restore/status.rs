@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::actions::Draft;
 use super::error::Cause;
 use super::execute::Execution;
+use super::jobs;
 use super::plan::{Row, kind_of};
 use super::wording::told;
-use super::{jobs, prepare, select};
 use crate::engine::cluster::{FIELD_MANAGER, Object};
 use crate::engine::model::Kind;
 use crate::engine::model::fields::{maps_at, text_at};
@@ -84,8 +84,7 @@ impl Execution<'_> {
 
     async fn complete_status(&self, row: &Row<'_>) -> Result<(), Cause> {
         let Some(kind) = kind_of(&self.ready.catalog, &row.entry) else { return Ok(()) };
-        let (_, object) = select::read(self.ready, row.entry)?;
-        let prepared = prepare::prepare(&row.entry.id(), object, &self.plan.preparation);
+        let prepared = self.plan.prepared(self.ready, row)?;
         let (Some(status), id) = (prepared.status, prepared.id) else { return Ok(()) };
         let live = self.context.cluster.get(&kind, id.namespace.as_deref(), &id.name).await;
         match self.settle_as("restore status", live, &id)?.flatten() {
@@ -105,6 +104,7 @@ fn is_written(live: &Object) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::prepare;
     use super::*;
     use crate::engine::model::Catalog;
     use crate::engine::model::filter::StatusFilter;

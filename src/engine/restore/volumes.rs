@@ -269,8 +269,7 @@ impl<'a> Work<'a> {
     fn promised(&self, mut object: Object) -> Result<Object, Failure> {
         let execution = self.execution;
         let row = &execution.plan.rows[self.claim.row];
-        let (_, claim) = select::read(execution.ready, row.entry).map_err(Failure::Run)?;
-        let claim = prepare::prepare(&row.entry.id(), claim, &execution.plan.preparation).object;
+        let claim = execution.plan.prepared(execution.ready, row).map_err(Failure::Run)?.object;
         set_text(&mut object, &["metadata", "name"], &self.claim.name);
         let Some(spec) = map_at_mut(&mut object, &["spec"]) else { return Ok(object) };
         let reference = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",

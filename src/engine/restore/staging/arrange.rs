@@ -17,7 +17,7 @@ use crate::engine::restore::namespaces::Namespaces;
 use crate::engine::restore::plan::{Row, Verdict};
 use crate::engine::restore::preflight::Ready;
 use crate::engine::restore::prepare;
-use crate::engine::restore::select::{self, damaged};
+use crate::engine::restore::select;
 
 /// Moves the objects of a plan into their steps and rounds; tells what cannot be put in order.
 ///
@@ -35,7 +35,8 @@ pub(in super::super) fn arrange(
         let id = row.entry.id();
         let is_looked_at = PodTemplate::is_of(&id.resource) || are_endpoints(&id.resource);
         if row.verdict == Verdict::Create && is_looked_at {
-            let look = scene.look(&id, &preparation.target(&id), &archive.read(row)?);
+            let look =
+                scene.look(&id, &preparation.target(&id), &select::object(ready, row.entry)?);
             if !look.is_plain() {
                 looks.insert(index, look);
             }
@@ -72,11 +73,6 @@ struct Archive<'a> {
 }
 
 impl Archive<'_> {
-    fn read(&self, row: &Row<'_>) -> Result<Object, Error> {
-        let read = select::read(self.ready, row.entry);
-        read.map(|(_, object)| object).map_err(|cause| damaged(self.ready, cause))
-    }
-
     /// Reads what objects are looked at by; gives back the row of each registration, too.
     fn scene(
         &self,
@@ -89,7 +85,8 @@ impl Archive<'_> {
         {
             let id = row.entry.id();
             if REGISTERING.contains(&id.resource.group.as_str()) {
-                let prepared = prepare::prepare(&id, self.read(row)?, self.preparation);
+                let prepared =
+                    prepare::prepare(&id, select::object(self.ready, row.entry)?, self.preparation);
                 let found = Registration::read(&id, &prepared.object);
                 of_rows.extend(found.iter().map(|_| index));
                 scene.registrations.extend(found);
@@ -98,7 +95,10 @@ impl Archive<'_> {
             match (id.resource.group.as_str(), id.resource.resource.as_str()) {
                 ("", "namespaces") => {
                     let name = self.preparation.target(&id).name;
-                    scene.labels.entry(name).or_insert(labels(&self.read(row)?));
+                    scene
+                        .labels
+                        .entry(name)
+                        .or_insert(labels(&select::object(self.ready, row.entry)?));
                 }
                 ("", "persistentvolumeclaims") => {
                     scene.restored.insert((id.resource, id.namespace));
@@ -128,7 +128,7 @@ impl Archive<'_> {
             let target = self.preparation.target(&row.entry.id());
             let service = (target.namespace.unwrap_or_default(), target.name);
             if called.contains(&service) {
-                found.insert(service, answering(&self.read(row)?));
+                found.insert(service, answering(&select::object(self.ready, row.entry)?));
             }
         }
         Ok(found)
@@ -143,8 +143,7 @@ impl Archive<'_> {
             if id.resource.group != "rbac.authorization.k8s.io" || !entry.preferred() {
                 continue;
             }
-            let read = select::read(self.ready, entry);
-            let (_, object) = read.map_err(|cause| damaged(self.ready, cause))?;
+            let object = select::object(self.ready, entry)?;
             let is_binding = id.resource.resource.ends_with("bindings");
             if is_binding { &mut bindings } else { &mut roles }.push((id, object));
         }
