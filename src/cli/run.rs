@@ -85,7 +85,11 @@ async fn unless_interrupted(settings: &Settings, work: impl Future<Output = Outc
         biased;
         () = signals.insisting() => Err(left_frozen(settings, interruption(settings))),
         () = released => Err(interruption(settings)),
-        outcome = work => outcome,
+        outcome = work => match outcome {
+            // It was ended, and says no more than that.
+            Err(_) if !stops => Err(interruption(settings)),
+            outcome => outcome,
+        },
     }
 }
 

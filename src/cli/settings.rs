@@ -21,10 +21,14 @@ use crate::engine::clock::Clock;
 use crate::engine::cluster::{Cluster, Options};
 use crate::engine::context::{Context, Holds, Limits, Snapshotters};
 use crate::engine::event::{Observer, Stage};
+use crate::engine::model::digest;
 use crate::engine::model::location::Location;
 use crate::engine::run::Engine;
 use crate::engine::stop::Stop;
 use crate::engine::store::BackupStore;
+
+/// How many hexadecimal digits name the place of a location's records on this machine.
+const PLACE: usize = 32;
 
 /// What a command works with.
 #[derive(Debug)]
@@ -220,10 +224,12 @@ impl Settings {
         Ok((open(&chosen)?, snapshotters))
     }
 
-    /// Where this machine keeps the records that a location refused.
+    /// Where this machine keeps the records that the location refused: each has a place of its own.
     pub(super) fn local_records(&self) -> Option<BackupStore> {
+        let location = self.chosen().ok()?.location.to_string();
         let directory = self.environment.state_directory()?;
-        Some(plugins::directory(&directory))
+        let place = digest::short(&location, PLACE);
+        Some(plugins::directory(&directory.join("locations").join(place)))
     }
 
     /// Connects to the cluster that was asked for.
@@ -271,7 +277,8 @@ impl Settings {
     pub(super) fn finishing_tools(&self, progress: &Arc<Progress>) -> Result<Tools, CliError> {
         let (store, snapshotters) = self.store_and_snapshotters(SnapshotterOptions::default())?;
         let observer: Arc<dyn Observer> = Arc::<Progress>::clone(progress);
-        Ok(Tools { store, snapshotters, observer, clock: self.clock })
+        let holds = self.holds.clone();
+        Ok(Tools { store, snapshotters, observer, clock: self.clock, holds })
     }
 
     /// Shows what an engine does, as the user wants it and the terminal can.

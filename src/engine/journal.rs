@@ -40,9 +40,14 @@ pub struct Earlier {
 struct Kept {
     warnings: Vec<Problem>,
     errors: Vec<Problem>,
+    /// The log up to when it was last asked for, packed: one gzip member after the other.
+    packed: Vec<u8>,
+    /// The member that is being written.
     log: GzEncoder<Vec<u8>>,
-    /// What was logged since it was last taken.
-    recent: String,
+    /// Whether that one holds a line.
+    has_more: bool,
+    /// How much of what is packed was taken by who writes the log while it grows.
+    taken: usize,
 }
 
 impl std::fmt::Debug for Journal {
@@ -63,8 +68,14 @@ impl Journal {
     }
 
     fn new(observer: Arc<dyn Observer>, clock: Clock, (noun, name): (&'static str, &str)) -> Self {
-        let (log, recent) = (encoder(Vec::new()), String::new());
-        let kept = Mutex::new(Kept { warnings: Vec::new(), errors: Vec::new(), log, recent });
+        let kept = Mutex::new(Kept {
+            warnings: Vec::new(),
+            errors: Vec::new(),
+            packed: Vec::new(),
+            log: encoder(),
+            has_more: false,
+            taken: 0,
+        });
         let subject = (noun, format!("velero/{name}"));
         Self { observer, clock, subject, kept }
     }
@@ -82,8 +93,8 @@ impl Journal {
         for line in &earlier.log {
             kept.write(line);
         }
-        // The run that said so has told it.
-        kept.recent.clear();
+        // The run that said so has told it. Packing in memory does not fail.
+        drop(kept.recent());
         (kept.warnings, kept.errors) = (earlier.warnings, earlier.errors);
         drop(kept);
         journal
@@ -146,7 +157,8 @@ impl Journal {
         let namespace = id.namespace.as_deref().unwrap_or_default();
         let fields =
             [("resource", resource.as_str()), ("namespace", namespace), ("name", &id.name)];
-        self.line("info", text, fields.into());
+        let fields = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        self.line("info", text, fields.collect());
     }
 
     /// Something is odd, but nothing is lost.
@@ -182,12 +194,8 @@ impl Journal {
     /// The log so far, packed. What comes later is in the next log only, as one more gzip member.
     pub fn log(&self) -> std::io::Result<Vec<u8>> {
         let mut kept = self.kept();
-        // A finished encoder panics when it is written to.
-        let finished = std::mem::replace(&mut kept.log, encoder(Vec::new()));
-        let packed = finished.finish()?;
-        kept.log = encoder(packed.clone());
-        drop(kept);
-        Ok(packed)
+        kept.pack()?;
+        Ok(kept.packed.clone())
     }
 
     /// The log so far, by line.
@@ -197,9 +205,10 @@ impl Journal {
         Ok(text.lines().map(str::to_owned).collect())
     }
 
-    /// What was logged since this was last asked. There is no line per object, so it is little.
+    /// What was logged since this was last asked.
     pub fn take_recent(&self) -> String {
-        std::mem::take(&mut self.kept().recent)
+        // Packing in memory does not fail.
+        self.kept().recent().unwrap_or_default()
     }
 
     /// A line as Velero's log has them, with what it is about and where it was said.
@@ -221,8 +230,27 @@ impl Kept {
     fn write(&mut self, line: &str) {
         // Writing to memory does not fail.
         drop(writeln!(self.log, "{line}"));
-        self.recent.push_str(line);
-        self.recent.push('\n');
+        self.has_more = true;
+    }
+
+    /// Ends the member that is being written, if it holds anything.
+    fn pack(&mut self) -> std::io::Result<()> {
+        if std::mem::take(&mut self.has_more) {
+            // A finished encoder panics when it is written to.
+            let finished = std::mem::replace(&mut self.log, encoder());
+            self.packed.extend(finished.finish()?);
+        }
+        Ok(())
+    }
+
+    /// What was packed since this was last asked: as nobody may ever ask, it is not kept as text.
+    fn recent(&mut self) -> std::io::Result<String> {
+        self.pack()?;
+        let recent = self.packed.get(self.taken..).unwrap_or_default();
+        self.taken = self.packed.len();
+        let mut text = String::new();
+        MultiGzDecoder::new(recent).read_to_string(&mut text)?;
+        Ok(text)
     }
 }
 
@@ -243,9 +271,9 @@ fn source(place: &Location<'_>) -> String {
     format!("{below}:{}", place.line())
 }
 
-/// Packs what comes, after what is packed already.
-fn encoder(packed: Vec<u8>) -> GzEncoder<Vec<u8>> {
-    GzEncoder::new(packed, Compression::default())
+/// Packs what comes.
+fn encoder() -> GzEncoder<Vec<u8>> {
+    GzEncoder::new(Vec::new(), Compression::default())
 }
 
 #[cfg(test)]
@@ -313,6 +341,22 @@ mod tests {
         let recent = journal.take_recent();
         assert_eq!((recent.lines().count(), recent.contains("one")), (2, false), "{recent}");
         assert_eq!(journal.lines().unwrap().len(), 3, "the log itself has all of it");
+    }
+
+    #[test]
+    fn what_nobody_takes_is_kept_packed() {
+        let journal = journal();
+        for number in 0..20_000 {
+            let id = format!("configmaps/shop/settings-{number}").parse().unwrap();
+            journal.log_about(&id, "created");
+        }
+        let kept = journal.kept();
+        let held = kept.packed.capacity() + kept.log.get_ref().capacity();
+        drop(kept);
+        let text = journal.take_recent();
+        assert!(text.len() > 3_000_000 && held * 10 < text.len(), "{held} of {}", text.len());
+        assert_eq!(text.lines().count(), 20_000);
+        assert_eq!(journal.lines().unwrap().len(), 20_000, "the log itself has all of it");
     }
 
     #[test]

@@ -61,6 +61,14 @@ impl Stop {
         Underway(self)
     }
 
+    /// Goes on with a change that was begun: what belongs to it is done although a stop was asked for.
+    ///
+    /// Nothing may be awaited in between.
+    pub fn go_on(&self) -> Underway<'_> {
+        self.0.send_modify(|state| state.underway += 1);
+        Underway(self)
+    }
+
     /// Carries out what only looks; none if a stop was asked for before it came to its end.
     pub async fn unless_asked<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let _heeding = self.heed();
@@ -117,6 +125,19 @@ mod tests {
         assert!(stop.begin().now_or_never().is_none());
         assert!(stop.quiet().now_or_never().is_none(), "one is on its way");
         drop(first);
+        assert!(stop.quiet().now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_belongs_to_a_change_that_was_begun_is_awaited_with_it() {
+        let stop = Stop::default();
+        let _heeding = stop.heed();
+        let change = stop.begin().await;
+        stop.ask();
+        drop(change);
+        let rest = stop.go_on();
+        assert!(stop.quiet().now_or_never().is_none(), "its rest is on its way");
+        drop(rest);
         assert!(stop.quiet().now_or_never().is_some());
     }
 

@@ -68,9 +68,9 @@ async fn restore_commands_explain_themselves() {
               [default: 10m]
 
           --dry-run[=<HOW>]
-              Show the plan; change nothing. `server` also has the API server check everything that
-              would be made, admission included; with it, what is refused ends in exit code 3, as the
-              restore would
+              Show the plan; change nothing. `server` also has the API server check what would be made,
+              admission included, but objects whose namespace or definition is not there yet; with it,
+              what is refused ends in exit code 3, as the restore would
 
               Possible values:
               - client: What exists is looked at, and nothing is sent

@@ -159,3 +159,21 @@ fn without_start(shown: &str) -> String {
     let lines = shown.lines().filter(|line| !line.starts_with("Started:"));
     lines.collect::<Vec<_>>().join("\n")
 }
+
+#[tokio::test]
+async fn what_an_unfinished_restore_scaled_down_is_described_and_told_by_its_deletion() {
+    let site = Site::new();
+    site.add_restore("copy", None);
+    let record = "restores/copy/bowline-restore.json";
+    let written = std::fs::read_to_string(site.path(record)).unwrap();
+    let quiet = written.replace("\"spec\":{", "\"spec\":{\"quiesce\":[\"ops/operator\"],");
+    assert_ne!(written, quiet);
+    site.write(record, quiet);
+    let described = site.run("restore describe copy").await;
+    assert!(described.contains("ops/operator, until it goes on"), "{described}");
+    let deleted = site.run("restore delete copy --confirm").await;
+    assert!(deleted.starts_with("exit code: 0"), "{deleted}");
+    let told = "ops/operator may be scaled down still: kubectl --namespace=ops get \
+                deployments,statefulsets operator -o yaml";
+    assert!(deleted.contains(told), "{deleted}");
+}

@@ -63,12 +63,26 @@ async fn for_programs_each_says_who_keeps_its_records() {
 }
 
 #[tokio::test]
+async fn records_of_this_machine_belong_to_their_location() {
+    let site = Site::new();
+    site.add_local_restore("lost", None);
+    let elsewhere = format!("--storage-location=file://{}/other", site.bowline.home().display());
+    std::fs::create_dir(site.bowline.home().join("other")).unwrap();
+    assert!(site.run("restore get").await.contains("\nlost "));
+    let other = site.run(&format!("restore get {elsewhere}")).await;
+    assert!(!other.contains("lost"), "{other}");
+    let refused = site.run(&format!("restore delete lost --confirm {elsewhere}")).await;
+    assert!(refused.starts_with("exit code: 4"), "{refused}");
+    assert!(site.run("restore get").await.contains("\nlost "));
+}
+
+#[tokio::test]
 async fn records_of_this_machine_that_are_damaged_do_not_hide_the_locations() {
     let site = Site::new();
     site.add_restore("done", Some(&partly_failed("done")));
     site.add_local_restore("lost", None);
-    let damaged = ".local/state/bowline/restores/lost/bowline-restore.json";
-    std::fs::write(site.bowline.home().join(damaged), "{").unwrap();
+    let damaged = site.local_records().join("restores/lost/bowline-restore.json");
+    std::fs::write(damaged, "{").unwrap();
     let shown = site.run("restore get").await;
     assert!(shown.contains("\ndone   nightly   PartiallyFailed"), "{shown}");
     assert!(shown.contains("\nlost   <none>    Damaged"), "{shown}");

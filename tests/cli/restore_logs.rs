@@ -46,8 +46,7 @@ async fn the_log_of_a_restore_that_runs_is_printed_as_far_as_it_is() {
 async fn the_log_that_a_location_refused_is_read_from_this_machine() {
     let site = Site::new();
     site.add_local_restore("copy", Some(&partly_failed("copy")));
-    let state = site.bowline.home().join(".local/state/bowline");
-    let log = state.join("restores/copy/restore-copy-logs.gz");
+    let log = site.local_records().join("restores/copy/restore-copy-logs.gz");
     std::fs::write(log, gz("level=info msg=here\n")).unwrap();
     assert_snapshot!(site.run("restore logs copy").await, @r"
     exit code: 0

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use bowline::engine::model::digest;
 use bowline::engine::store::Digest;
 use bowline_testkit::{Bowline, Output};
 use flate2::Compression;
@@ -128,8 +129,14 @@ impl Site {
 
     /// Writes the records of a restore whose location took none.
     pub(crate) fn add_local_restore(&self, name: &str, result: Option<&Value>) {
-        let state = self.bowline.home().join(".local/state/bowline");
-        add_restore_to(&state, name, result);
+        add_restore_to(&self.local_records(), name, result);
+    }
+
+    /// Where the records of this location's restores are that it did not take.
+    pub(crate) fn local_records(&self) -> PathBuf {
+        let url = format!("file://{}", self.bowline.location().display());
+        let place = digest::short(&url, 32);
+        self.bowline.home().join(".local/state/bowline/locations").join(place)
     }
 
     /// A kubeconfig with the contexts `east`, the current one, and `west`, both of this server.

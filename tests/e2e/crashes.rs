@@ -257,9 +257,9 @@ async fn go_on(bowline: &Bowline, name: &str, create: &[&str], point: Point) {
         completes(bowline, name, create, point, record.as_deref()).await;
     }
     assert_eq!(listed(bowline, "restore", name).await.as_deref(), Some("Completed"), "{point:?}");
-    let Output { code, stdout, .. } = bowline.run(create).await.unwrap();
-    assert_eq!(code, Some(1), "{stdout}");
-    assert!(stdout.contains("exists already") && stdout.contains("it is done"), "{stdout}");
+    let Output { code, stdout, stderr } = bowline.run(create).await.unwrap();
+    assert_eq!(code, Some(0), "{stdout}");
+    assert!(stderr.contains("nothing is left to do"), "{stderr}");
 }
 
 /// Resumes a restore under the identity that was recorded; without a record it is begun anew.

@@ -175,7 +175,7 @@ async fn restore_in_two_attempts(bowline: &Bowline) {
     let running = bowline.spawn(&create).unwrap();
     running.wait_for_stderr("volume available").await.unwrap();
     let killed = running.kill().await.unwrap();
-    let local = bowline.home().join(".local/state/bowline/restores/back");
+    let local = local_records(bowline).join("restores/back");
     let record = fs::read(local.join("bowline-restore.json")).unwrap();
     let record: Value = serde_json::from_slice(&record).unwrap();
     let output = bowline.run(&create).await.unwrap();
@@ -198,14 +198,22 @@ async fn restore_on_two_machines(bowline: &Bowline, elsewhere: &Bowline) {
     let running = bowline.spawn(&create).unwrap();
     running.wait_for_stderr("volume available").await.unwrap();
     running.kill().await.unwrap();
-    let record = ".local/state/bowline/restores/over/bowline-restore.json";
-    let record = fs::read(bowline.home().join(record)).unwrap();
+    let record = local_records(bowline).join("restores/over/bowline-restore.json");
+    let record = fs::read(record).unwrap();
     let record: Value = serde_json::from_slice(&record).unwrap();
     let unknown =
         error(&elsewhere.run(&["restore", "resume", "over", "-o=json"]).await.unwrap(), 4);
     assert!(unknown.contains("with the flags of before"), "{unknown}");
     let report = completed(&elsewhere.run(&create).await.unwrap());
     assert_eq!(report["uid"], record["uid"], "it did not go on, but began anew");
+}
+
+/// Where the records are that the location, the only one of this machine, did not take.
+fn local_records(bowline: &Bowline) -> PathBuf {
+    let places = fs::read_dir(bowline.home().join(".local/state/bowline/locations")).unwrap();
+    let places: Vec<_> = places.map(|place| place.unwrap().path()).collect();
+    assert_eq!(places.len(), 1, "{places:?}");
+    places[0].clone()
 }
 
 /// Every file and directory of a location, with its mode.

@@ -188,3 +188,48 @@ async fn images_come_from_where_the_map_says() {
         assert_eq!(image, "mirror.local/hub/app:1");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_is_about_the_object_as_it_was_backed_up() {
+    let rules = format!(
+        "{REPLICAS}- conditions: {{groupResource: deployments.apps, matches: [{{path: /spec/replicas, value: \"2\"}}]}}
+  patches: [{{operation: add, path: /spec/paused, value: \"true\"}}]
+"
+    );
+    let world = target(&backed_up().await);
+    let plan = plan_of(&world, &modified("r", &rules)).await;
+    let both = ["modifier rule 1: /spec/replicas", "modifier rule 2: /spec/paused"];
+    assert_eq!(changes(&plan, "deployments.apps", "web"), both);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resumed_restore_follows_the_rules_that_it_began_with() {
+    let world = target(&backed_up().await);
+    let mut request = restore("r");
+    let (namespace, name) = ("default".to_owned(), "rules".to_owned());
+    request.spec.resource_modifier =
+        Some(ResourceModifier { kind: "configmap".to_owned(), namespace, name });
+    let text = format!("version: v1\nresourceModifierRules:\n{REPLICAS}");
+    let map = object("v1", "ConfigMap", "default", "rules", &json!({"data": {"r.yaml": text}}));
+    world.cluster.add(map);
+    world.cluster.refuse_creates("deployments.apps", true);
+    world.restore(&request).await.unwrap();
+    world.cluster.refuse_creates("deployments.apps", false);
+    world.cluster.remove("configmaps/default/rules");
+    let record = world.backups().restore("r").await.unwrap().unwrap().record;
+    let report = world.restore(&Request::of_record(&record).unwrap()).await.unwrap();
+    assert_eq!(report.phase, Phase::Completed, "{:?}", report.errors);
+    assert_eq!(world.cluster.get("deployments.apps/shop/web")["spec"]["replicas"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_need_not_fit_what_is_not_made() {
+    let world = target(&backed_up().await);
+    let rules = "- conditions: {groupResource: configmaps, resourceNameRegex: \"^(settings|kube-root-ca.crt)$\"}
+  patches: [{operation: remove, path: /data/a}]
+";
+    let plan = plan_of(&world, &modified("r", rules)).await;
+    assert_eq!(changes(&plan, "configmaps", "settings"), ["modifier rule 1: /data/a"]);
+    let left = plan.items.iter().find(|it| it.name == "kube-root-ca.crt").unwrap();
+    assert_eq!(left.verdict.word(), "skip");
+}

@@ -106,7 +106,7 @@ async fn a_restore_that_is_done_is_not_done_again_under_its_name() {
     world.restore(&restore("rescue")).await.unwrap();
     let changes = world.cluster.changes();
     let again = world.restore(&restore("rescue")).await;
-    assert!(matches!(again, Err(restore::Error::NameInUse { .. })), "{again:?}");
+    assert!(matches!(again, Err(restore::Error::Done { .. })), "{again:?}");
     assert_eq!(world.cluster.changes(), changes);
 }
 

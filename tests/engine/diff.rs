@@ -3,6 +3,7 @@
 use std::io;
 
 use bowline::engine::backup;
+use bowline::engine::model::restore::ExistingResourcePolicy;
 use bowline::engine::restore::Error;
 use bowline::engine::restore::diff::{
     self, Change, ChangeKind, DiffFooter, DiffHeader, DiffReader, Filter,
@@ -10,13 +11,13 @@ use bowline::engine::restore::diff::{
 use bowline::engine::stop::Stop;
 use serde_json::json;
 
-use crate::application::{backed_up, backup, object, restore, target};
+use crate::application::{backed_up, backup, object, restore, source, target};
 use crate::fake_world::World;
 use crate::faults::Script;
 
 /// What was told.
 #[derive(Default)]
-struct Told {
+pub(crate) struct Told {
     header: Option<DiffHeader>,
     changes: Vec<Change>,
 }
@@ -35,7 +36,7 @@ impl DiffReader for Told {
 
 impl Told {
     /// In a few words, in the order in which they were told.
-    fn words(&self) -> Vec<String> {
+    pub(crate) fn words(&self) -> Vec<String> {
         self.changes.iter().map(words).collect()
     }
 }
@@ -54,7 +55,8 @@ async fn backups(world: &World, from: &str, to: &str, filter: &Filter) -> (Told,
     (told, footer)
 }
 
-async fn cluster(world: &World, filter: &Filter) -> (Told, DiffFooter) {
+/// What changed in the cluster.
+pub(crate) async fn cluster(world: &World, filter: &Filter) -> (Told, DiffFooter) {
     let mut told = Told::default();
     let process = world.start(Script::Sound);
     let footer = process.engine.compare_backup("nightly", filter, &mut told).await.unwrap();
@@ -212,4 +214,46 @@ async fn a_comparison_with_a_cluster_ends_when_it_is_asked_to_and_says_so() {
     let compared = process.engine.compare_backup("nightly", &Filter::default(), &mut reader).await;
     assert!(matches!(compared, Err(Error::Stopped)), "{compared:?}");
     assert!(reader.told > 0, "it had begun");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_backup_would_hold_is_not_called_added() {
+    let world = source();
+    let mut everything = backup();
+    everything.spec.included_namespaces.clear();
+    assert_eq!(world.back_up(&everything).await.unwrap().errors, []);
+    let mut excluded = object("v1", "ConfigMap", "shop", "excluded", &json!({}));
+    excluded["metadata"]["labels"] = json!({"velero.io/exclude-from-backup": "true"});
+    world.cluster.add(excluded);
+    world.cluster.add(object("v1", "ConfigMap", "kube-system", "own", &json!({})));
+    let (told, footer) = cluster(&world, &Filter::default()).await;
+    assert_eq!((told.words(), footer.is_same()), (Vec::new(), true));
+    let named = vec!["kube-system".to_owned()];
+    let named = Filter { included_namespaces: named, ..Filter::default() };
+    assert_eq!(cluster(&world, &named).await.0.words(), ["added configmaps/kube-system/own"]);
+}
+
+/// What a restore leaves to an autoscaler is no difference, and its plan says so.
+#[tokio::test(start_paused = true)]
+async fn the_replicas_of_what_is_autoscaled_are_no_difference() {
+    let world = backed_up().await;
+    let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
+    let spec = json!({"spec": {"minReplicas": 1, "maxReplicas": 9, "scaleTargetRef": target}});
+    world.cluster.edit("deployments.apps/shop/web", |it| it["spec"]["replicas"] = json!(7));
+    let filter = Filter { included_resources: vec!["deployments".to_owned()], ..Filter::default() };
+    let changed = ["changed deployments.apps/shop/web /spec/replicas"];
+    assert_eq!(cluster(&world, &filter).await.0.words(), changed);
+    let scaler = "HorizontalPodAutoscaler";
+    world.cluster.add(object("autoscaling/v1", scaler, "shop", "web", &spec));
+    assert_eq!(cluster(&world, &filter).await.0.words(), [""; 0]);
+
+    world.cluster.edit("deployments.apps/shop/web", |it| it["spec"]["paused"] = json!(true));
+    let mut request = restore("again");
+    request.spec.existing_resource_policy = Some(ExistingResourcePolicy::Update);
+    let plan = world.start(Script::Sound).engine.plan_restore(&request).await.unwrap();
+    let web = plan.items.iter().find(|it| it.resource == "deployments.apps").unwrap();
+    let fields: Vec<_> = web.differences.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!((web.verdict.word(), fields), ("update", vec!["/spec/paused"]));
+    let note = "replicas left to the autoscaler".to_owned();
+    assert!(web.transformations.contains(&note), "{:?}", web.transformations);
 }

@@ -376,3 +376,45 @@ async fn what_is_killed_between_deleting_and_making_anew_is_brought_back_by_the_
 
 const SCRIPTS: [fn(usize) -> Script; 4] =
     [Script::KilledBefore, Script::CutOffFrom, Script::LosesReply, Script::Fails];
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_made_anew_comes_back_although_its_node_port_was_taken_in_between() {
+    let (world, _) = changed(&[SERVICE]).await;
+    let request = with(Recreate);
+    let trial = world.copy().await.start(Script::Sound);
+    trial.restore(&request).await.unwrap().unwrap();
+    let calls = trial.faults.calls();
+    let made = |call: &String| call == "POST /api/v1/namespaces/shop/services/web";
+    let process = world.start(Script::Waits(calls.iter().position(made).unwrap()));
+    let meddle = async {
+        process.faults.waiting().await;
+        assert_eq!(world.cluster.find(SERVICE), None, "it was deleted");
+        let ports =
+            json!({"spec": {"type": "NodePort", "ports": [{"port": 1, "nodePort": NODE_PORT}]}});
+        world.cluster.add(object("v1", "Service", "default", "squatter", &ports));
+        process.faults.release();
+    };
+    let (report, ()) = tokio::join!(process.restore(&request), meddle);
+    assert_eq!(report.unwrap().unwrap().phase, Phase::Completed);
+    let port = &world.cluster.get(SERVICE)["spec"]["ports"][0]["nodePort"];
+    assert_ne!(*port, NODE_PORT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_object_that_took_the_name_is_not_deleted_in_its_place() {
+    let (world, _) = changed(&[SERVICE]).await;
+    let request = with(Recreate);
+    let trial = world.copy().await.start(Script::Sound);
+    trial.restore(&request).await.unwrap().unwrap();
+    let calls = trial.faults.calls();
+    let deleted = |call: &String| call == "DELETE /api/v1/namespaces/shop/services/web";
+    let process = world.start(Script::Waits(calls.iter().position(deleted).unwrap()));
+    let meddle = async {
+        process.faults.waiting().await;
+        world.cluster.edit(SERVICE, |it| it["metadata"]["uid"] = json!("of another"));
+        process.faults.release();
+    };
+    let (report, ()) = tokio::join!(process.restore(&request), meddle);
+    assert_eq!(report.unwrap().unwrap().phase, Phase::PartiallyFailed);
+    assert_eq!(world.cluster.get(SERVICE)["metadata"]["uid"], "of another");
+}

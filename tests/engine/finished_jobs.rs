@@ -147,3 +147,26 @@ async fn broken_at_every_call(script: fn(usize) -> Script) -> usize {
         call += 1;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_pods_of_a_job_that_ran_and_is_gone_do_not_come_back_without_it() {
+    let origin = source();
+    let spec = json!({"spec": {"template": {"spec": {"containers": []}}}});
+    let job = origin.cluster.add(object("batch/v1", "Job", "shop", "running", &spec));
+    origin.cluster.edit(RUNNING, |job| job["status"] = json!({"active": 1}));
+    let mut pod = object("v1", "Pod", "shop", "running-x1", &json!({"spec": {"containers": []}}));
+    pod["metadata"]["ownerReferences"] = json!([{"apiVersion": "batch/v1", "kind": "Job",
+        "name": "running", "uid": job["metadata"]["uid"], "controller": true}]);
+    origin.cluster.add(pod);
+    origin.back_up(&backup()).await.unwrap();
+    let world = target(&origin);
+    world.cluster.refuse_creates("services", true);
+    world.restore(&restore("rescue")).await.unwrap();
+    world.cluster.remove(RUNNING);
+    let plan = world.start(Script::Sound).engine.plan_restore(&restore("rescue")).await.unwrap();
+    let pod = plan.items.iter().find(|it| it.name == "running-x1").unwrap();
+    let reason = "its owner jobs.batch/shop/running had finished";
+    assert_eq!((pod.verdict, pod.reason.as_deref()), (Verdict::Skip, Some(reason)));
+    world.restore(&restore("rescue")).await.unwrap();
+    assert_eq!(world.cluster.find("pods/shop/running-x1"), None);
+}

@@ -1,8 +1,11 @@
 //! What would start on a claim that is not the backup's waits until the claim is mended.
 
+use std::time::Duration;
+
 use bowline::engine::report::Phase;
 use bowline::engine::restore::{Request, Verdict};
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::application::{backed_up, claim, object, restore, target};
 use crate::fake_cluster::DRIVER;
@@ -81,4 +84,45 @@ async fn that_the_kept_volumes_cannot_be_listed_is_a_warning_at_the_end() {
     world.cluster.forbid("persistentvolumes");
     let report = world.restore(&taking_over()).await.unwrap();
     assert!(report.warnings.iter().any(|it| it.message.contains("kept are not known")));
+}
+
+/// A pod's volume stays attached for a while after the pod is gone.
+#[tokio::test(start_paused = true)]
+async fn a_claim_is_replaced_once_the_volume_of_what_was_scaled_down_is_detached() {
+    let world = occupied().await;
+    let volumes = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}]);
+    let spec = json!({"replicas": 1, "selector": {"matchLabels": {"app": "early"}},
+        "template": {"metadata": {"labels": {"app": "early"}},
+            "spec": {"containers": [], "volumes": volumes}}});
+    world.cluster.add(object("apps/v1", "Deployment", "shop", "early", &json!({"spec": spec})));
+    let volume = &world.cluster.get(CLAIM)["spec"]["volumeName"];
+    world.cluster.add(json!({"apiVersion": "storage.k8s.io/v1", "kind": "VolumeAttachment",
+        "metadata": {"name": "a"},
+        "spec": {"nodeName": "node-a", "source": {"persistentVolumeName": volume}}}));
+    let mut request = taking_over();
+    request.spec.quiesce = vec!["shop/early".to_owned()];
+    let process = world.start(Script::Sound);
+    let detach = async {
+        // Virtual time: the restore waits meanwhile.
+        timeout(Duration::from_secs(20), std::future::pending::<()>()).await.unwrap_err();
+        world.cluster.remove("volumeattachments.storage.k8s.io/a");
+    };
+    let (report, ()) = tokio::join!(process.restore(&request), detach);
+    let report = report.unwrap().unwrap();
+    assert_eq!((report.phase, report.errors.as_slice()), (Phase::Completed, &[][..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_snapshot_is_lost_is_told_once_of_the_claim_and_not_of_its_volume() {
+    let world = target(&backed_up().await);
+    world.cloud.snapshots().iter().for_each(|snapshot| world.cloud.lose(&snapshot.id));
+    let report = world.restore(&restore("rescue")).await.unwrap();
+    let told = |resource: &str| {
+        let of_kind = report.errors.iter().filter(|it| it.resource.as_deref() == Some(resource));
+        of_kind.filter_map(|it| it.name.as_deref()).collect::<Vec<_>>()
+    };
+    assert_eq!(told("persistentvolumes"), [""; 0]);
+    let mut claims = told("persistentvolumeclaims");
+    claims.sort_unstable();
+    assert_eq!(claims, ["data-db-0", "files"], "{:#?}", report.errors);
 }

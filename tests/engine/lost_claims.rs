@@ -359,3 +359,14 @@ async fn before_there_was_a_record_of_volumes_that_of_snapshots_tells_of_each() 
     let warnings = told(&found.warnings);
     assert!(warnings.len() == 1 && warnings[0].ends_with("became of its volume"), "{warnings:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_archive_lacks_is_counted_as_failed() {
+    let world = of_velero().await;
+    drop_entries(&world, &["/shop/files.json"]).await;
+    let report = world.restore(&restore("rescue")).await.unwrap();
+    assert_eq!(report.phase, Phase::PartiallyFailed);
+    assert_eq!(report.kinds["persistentvolumeclaims"].failed, 1, "{:?}", report.kinds);
+    let all: u64 = report.kinds.values().map(|counts| counts.failed).sum();
+    assert_eq!(report.items.failed, all, "{:?}", report.items);
+}

@@ -396,3 +396,39 @@ async fn what_replacing_a_claim_needs_is_asked_for_before_anything_is_done() {
         assert_eq!(kept(&world, &empty), (json!("Delete"), json!("Bound")));
     }
 }
+
+/// Replaces a claim to which something happens right before it is deleted.
+async fn changed_before_it_is_deleted(user: Option<Value>) -> (World, String, RestoreReport) {
+    let source = backed_up().await;
+    let trial = occupied(&source.copy().await).0.start(Script::Sound);
+    trial.restore(&taking_over()).await.unwrap().unwrap();
+    let deleted = |call: &String| call.starts_with("DELETE ");
+    let number = trial.faults.calls().iter().position(deleted).unwrap();
+    let (world, empty) = occupied(&source);
+    let process = world.start(Script::Waits(number));
+    let meddle = async {
+        process.faults.waiting().await;
+        world.cluster.edit(CLAIM, |live| live["metadata"]["labels"]["seen"] = json!("yes"));
+        if let Some(user) = user {
+            world.cluster.add(user);
+        }
+        process.faults.release();
+    };
+    let request = taking_over();
+    let (report, ()) = tokio::join!(process.restore(&request), meddle);
+    (world.clone(), empty, report.unwrap().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_changes_before_it_is_deleted_is_looked_at_again() {
+    let (world, empty, report) = changed_before_it_is_deleted(None).await;
+    assert_eq!((report.phase, report.errors.as_slice()), (Phase::Completed, &[][..]));
+    assert_ne!(world.cluster.get(CLAIM)["spec"]["volumeName"], empty);
+
+    let volumes = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}]);
+    let writer = object("v1", "Pod", "shop", "writer", &json!({"spec": {"volumes": volumes}}));
+    let (world, empty, report) = changed_before_it_is_deleted(Some(writer)).await;
+    let message = &error_of(&report, "data-db-0").message;
+    assert!(message.ends_with("pod writer mounts it"), "{message}");
+    assert_eq!(world.cluster.get(CLAIM)["spec"]["volumeName"], empty, "it is left");
+}

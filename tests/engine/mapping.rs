@@ -1,10 +1,13 @@
 //! A namespace comes back under another name, beside its original or elsewhere.
 
+use bowline::engine::logs::Reader;
 use bowline::engine::report::Phase;
 use bowline::engine::restore::{PlanDocument, PlannedItem, Request, Verdict};
 use serde_json::{Value, json};
 
-use crate::application::{NODE_PORT, backed_up, faults_of, object, restore, target};
+use crate::application::{
+    NODE_PORT, backed_up, backup, faults_of, object, restore, source, target,
+};
 use crate::fake_world::World;
 use crate::faults::Script;
 
@@ -26,6 +29,32 @@ async fn a_mapped_namespace_is_whole_and_nothing_of_it_points_back() {
     assert_eq!(binding["subjects"][0]["namespace"], "copy");
     for volume in world.cluster.all("persistentvolumes") {
         assert_eq!(volume["spec"]["claimRef"]["namespace"], "copy");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_comes_with_its_labels_whatever_kinds_are_meant() {
+    let world = source();
+    world.cluster.edit("namespaces/shop", |it| it["metadata"]["labels"] = json!({"mesh": "on"}));
+    world.back_up(&backup()).await.unwrap();
+    for scoped in [None, Some(false)] {
+        let world = target(&world);
+        let mut request = into_copy();
+        request.name = format!("clone-{}", scoped.is_some());
+        request.spec.included_resources = vec!["configmaps".to_owned()];
+        request.spec.include_cluster_resources = scoped;
+        let plan = plan_of(&world, &request).await;
+        let namespace = row(&plan, "namespaces", "copy");
+        assert_eq!((namespace.verdict, &namespace.reason), (Verdict::Create, &None), "{scoped:?}");
+        world.restore(&request).await.unwrap();
+        assert_eq!(world.cluster.get("namespaces/copy")["metadata"]["labels"]["mesh"], "on");
+        assert_eq!(world.cluster.find("deployments.apps/copy/web"), None);
+
+        // One that is there is left as it is, and nothing is said of it.
+        world.cluster.edit("namespaces/copy", |it| it["metadata"]["labels"] = json!({}));
+        request.name = "again".to_owned();
+        let plan = plan_of(&world, &request).await;
+        assert!(!plan.items.iter().any(|it| it.resource == "namespaces"), "{:?}", plan.items);
     }
 }
 
@@ -95,7 +124,11 @@ async fn beside_its_original_a_clones_accounts_are_bound_by_a_binding_of_its_own
     let original = "clusterrolebindings.rbac.authorization.k8s.io/reader";
     let before = world.cluster.get(original);
     let report = world.restore(&into_copy()).await.unwrap();
-    assert_eq!((report.phase, report.warnings.len()), (Phase::Completed, 0), "{report:?}");
+    let told: Vec<_> = report.warnings.iter().map(ToString::to_string).collect();
+    let given_up = format!(
+        "services/copy/web: node port {NODE_PORT} of port 80 is taken by shop/web: a free one instead"
+    );
+    assert_eq!((report.phase, told), (Phase::Completed, vec![given_up]));
     assert_eq!(world.cluster.get(original), before);
     let clone = world.cluster.get("clusterrolebindings.rbac.authorization.k8s.io/reader-copy");
     let subject = json!([{"kind": "ServiceAccount", "namespace": "copy", "name": "web"}]);
@@ -183,4 +216,77 @@ async fn a_node_port_that_is_taken_in_between_is_an_error_that_names_who_has_it(
     let expected = format!("node port {NODE_PORT} is taken by service default/squatter");
     assert_eq!((error.message.as_str(), error.status), (expected.as_str(), Some(422)));
     assert_eq!(world.cluster.find("services/shop/web"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_binding_that_is_there_for_the_clones_accounts_is_theirs() {
+    let world = target(&backed_up().await);
+    world.restore(&into_copy()).await.unwrap();
+    let bindings = || world.cluster.all("clusterrolebindings.rbac.authorization.k8s.io").len();
+    let before = bindings();
+    let again = Request { name: "again".to_owned(), ..into_copy() };
+    let plan = plan_of(&world, &again).await;
+    let reader = row(&plan, "clusterrolebindings.rbac.authorization.k8s.io", "reader");
+    assert_eq!(reader.verdict, Verdict::Unchanged);
+    world.restore(&again).await.unwrap();
+    assert_eq!(bindings(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_that_is_to_keep_its_node_ports_gives_none_up() {
+    let mut request = into_copy();
+    request.spec.preserve_node_ports = Some(true);
+    let (world, report) = overtaken(&request, "POST /api/v1/namespaces/copy/services/web").await;
+    assert_eq!(report.phase, Phase::PartiallyFailed);
+    let expected = format!("node port {NODE_PORT} is taken by service default/squatter");
+    assert_eq!(report.errors[0].message, expected);
+    assert_eq!(world.cluster.find("services/copy/web"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn beside_its_original_a_clone_leaves_out_the_pods_of_its_jobs_too() {
+    let world = source();
+    let spec = json!({"spec": {"template": {"spec": {"containers": []}}}});
+    let job = world.cluster.add(object("batch/v1", "Job", "shop", "mail", &spec));
+    let mut pod = object("v1", "Pod", "shop", "mail-x1", &json!({"spec": {"containers": []}}));
+    pod["metadata"]["ownerReferences"] = json!([{"apiVersion": "batch/v1", "kind": "Job",
+        "name": "mail", "uid": job["metadata"]["uid"], "controller": true}]);
+    world.cluster.add(pod);
+    assert_eq!(world.back_up(&backup()).await.unwrap().errors, []);
+    let plan = plan_of(&world, &into_copy()).await;
+    assert_eq!(row(&plan, "jobs.batch", "mail").verdict, Verdict::Skip);
+    assert_eq!(row(&plan, "pods", "mail-x1").verdict, Verdict::Skip);
+    world.restore(&into_copy()).await.unwrap();
+    assert_eq!(world.cluster.find("pods/copy/mail-x1"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_to_be_looked_at_is_in_the_report_and_every_object_in_the_log() {
+    const LINKS: usize = 60;
+    let source = source();
+    for number in 0..LINKS {
+        let data = json!({"data": {"host": "web.shop.svc"}});
+        source.cluster.add(object("v1", "ConfigMap", "shop", &format!("link-{number}"), &data));
+    }
+    source.back_up(&backup()).await.unwrap();
+    let world = target(&source);
+    let report = world.restore(&into_copy()).await.unwrap();
+    assert_eq!((report.phase, &report.errors[..]), (Phase::Completed, &[][..]));
+    let (rest, named) = report.warnings.split_last().unwrap();
+    let is_link = |it: &&bowline::engine::report::Problem| {
+        it.message == "/data/host still names shop (web.shop.svc)"
+            && it.name.as_ref().is_some_and(|name| name.starts_with("link-"))
+    };
+    assert_eq!((named.len(), named.iter().filter(is_link).count()), (50, 50), "{named:?}");
+    assert_eq!(rest.message, "10 more objects are to be looked at: the log names them");
+
+    let store = world.backups();
+    let log = Reader::of_restore(&store, None, "clone").read_on().await.unwrap().text;
+    let count =
+        |words: &[&str]| log.lines().filter(|it| words.iter().all(|w| it.contains(w))).count();
+    assert_eq!(count(&["web.shop.svc", "name=link-", "namespace=copy"]), LINKS, "{log}");
+    assert_eq!(count(&["msg=created", "name=link-", "namespace=copy"]), LINKS, "{log}");
+    let created = count(&["msg=created"]) + count(&["msg=\"created: a new volume"]);
+    assert_eq!(created as u64, report.items.created, "{log}");
+    assert_eq!(count(&["msg=\"skipped: "]) as u64, report.items.skipped, "{log}");
 }

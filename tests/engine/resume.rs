@@ -2,13 +2,16 @@
 
 use bowline::engine::logs::{Reader, State};
 use bowline::engine::report::{Phase, RestoreReport};
-use bowline::engine::restore::{self, Error, Start};
+use bowline::engine::restore::{self, Error, Start, Verdict};
 use bowline::engine::store::{RestoreEntry, RestoreKeys};
 use serde_json::json;
 
 use crate::application::{backed_up, faults_of, object, restore, target};
 use crate::fake_world::{RestoreResult, World};
 use crate::faults::Script;
+
+/// The definition of a kind that the application has an object of.
+const WIDGETS: &str = "customresourcedefinitions.apiextensions.k8s.io/widgets.example.com";
 
 /// What is recorded of the restore.
 async fn recorded(world: &World) -> RestoreEntry {
@@ -75,6 +78,30 @@ async fn the_same_create_goes_on_with_what_is_partially_failed_and_another_does_
     assert!(matches!(refused, Err(Error::NameInUse { .. })), "{refused:?}");
     let second = world.restore(&restore("rescue")).await.unwrap();
     assert_eq!((second.phase, second.run, second.uid), (Phase::PartiallyFailed, 2, first.uid));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_api_does_not_tell_of_is_refused_and_made_by_the_next_run() {
+    let world = target(&backed_up().await);
+    let shop = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
+    world.cluster.add(shop);
+    world.cluster.add(backed_up().await.cluster.get(WIDGETS));
+    world.cluster.silence("widgets.example.com", true);
+    let plan = world.start(Script::Sound).engine.plan_restore(&restore("rescue")).await.unwrap();
+    let refused: Vec<_> = plan.items.iter().filter(|it| it.verdict == Verdict::Refuse).collect();
+    let [widget] = &refused[..] else { panic!("{refused:?}") };
+    assert_eq!(widget.resource, "widgets.example.com");
+    let reason = widget.reason.as_deref().unwrap();
+    assert!(reason.starts_with("whether it is there is not known: "), "{reason}");
+    assert!(reason.ends_with("unable to handle the request"), "{reason}");
+
+    let first = world.restore(&restore("rescue")).await.unwrap();
+    let [error] = &first.errors[..] else { panic!("{:?}", first.errors) };
+    assert_eq!(error.message, reason);
+    assert!(error.hint.as_ref().unwrap().contains("restore resume"), "{error:?}");
+    world.cluster.silence("widgets.example.com", false);
+    let second = resume(&world).await.unwrap();
+    assert_eq!((second.phase, second.items.created), (Phase::Completed, 1), "{:?}", second.errors);
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,9 +197,19 @@ async fn what_is_completed_went_elsewhere_or_is_of_another_backup_is_not_resumed
     let refused = anew.restore(&request).await;
     assert!(matches!(refused, Err(Error::NameInUse { .. })), "{refused:?}");
 
-    resume(&world).await.unwrap();
-    let refused = resume(&world).await;
-    assert!(matches!(refused, Err(Error::NameInUse { .. })), "{refused:?}");
+    let done = resume(&world).await.unwrap();
+    let changes = world.cluster.changes();
+    for same in [request, restore("rescue")] {
+        let again = world.restore(&same).await.unwrap_err();
+        let Error::Done { report, .. } = again else { panic!("{again:?}") };
+        assert_eq!((report.run, report.uid), (2, done.uid.clone()), "what came of it");
+    }
+    let mut other = restore("rescue");
+    other.spec.included_namespaces = vec!["shop".to_owned()];
+    let refused = world.restore(&other).await.unwrap_err().to_string();
+    assert!(refused.ends_with("it is done"), "{refused}");
+    assert_eq!(world.cluster.changes(), changes);
+    assert_eq!(recorded(&world).await.runs, 2, "no run was begun");
 }
 
 #[tokio::test(start_paused = true)]
@@ -280,4 +317,46 @@ async fn a_restore_that_is_asked_to_stop_names_what_stays_scaled_down() {
             assert!(text.contains("stays scaled down"), "at call {call}: {text}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_create_does_not_go_on_in_another_cluster() {
+    let world = target(&backed_up().await);
+    assert!(world.start(Script::KilledBefore(9)).restore(&restore("rescue")).await.is_none());
+    let elsewhere = target(&world);
+    elsewhere.cluster.edit("namespaces/kube-system", |it| it["metadata"]["uid"] = json!("other"));
+    let refused = elsewhere.restore(&restore("rescue")).await;
+    let Err(Error::NameInUse { reason, .. }) = &refused else { panic!("{refused:?}") };
+    assert_eq!(reason, "it was into another cluster");
+    assert_eq!(elsewhere.cluster.changes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_record_objects_of_two_restores_of_that_name_are_nobodys_to_go_on_with() {
+    let source = backed_up().await;
+    source.bucket.be_read_only();
+    let world = target(&source);
+    let set = "POST /apis/apps/v1/namespaces/shop/statefulsets/db";
+    assert!(world.start(Script::KilledAt(set)).restore(&restore("rescue")).await.is_none());
+    world.cluster.edit("configmaps/shop/settings", |it| {
+        it["metadata"]["labels"]["bowline.io/restore-uid"] = json!("of-another");
+    });
+    let changes = world.cluster.changes();
+    let refused = world.restore(&restore("rescue")).await;
+    let Err(Error::NameInUse { reason, .. }) = &refused else { panic!("{refused:?}") };
+    assert_eq!(reason, "objects of several restores of that name are there");
+    assert_eq!(world.cluster.changes(), changes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_the_result_could_not_be_recorded_is_in_the_report() {
+    let origin = backed_up().await;
+    let trial = target(&origin.copy().await).start(Script::Sound);
+    trial.restore(&restore("rescue")).await.unwrap().unwrap();
+    let result = |call: &String| call == "store: create restores/rescue/bowline-result.json";
+    let number = trial.faults.calls().iter().position(result).unwrap();
+    let process = target(&origin).start(Script::Fails(number));
+    let report = process.restore(&restore("rescue")).await.unwrap().unwrap();
+    let told: Vec<_> = report.warnings.iter().map(|it| it.message.as_str()).collect();
+    assert!(told.iter().any(|it| it.contains("result could not be recorded")), "{told:?}");
 }

@@ -4,7 +4,9 @@ use bowline::engine::context::{Granted, Right};
 use bowline::engine::report::Phase;
 use bowline::engine::{backup, restore};
 
-use crate::application::{backed_up, backup, disk, restore, source, target};
+use serde_json::json;
+
+use crate::application::{backed_up, backup, disk, object, restore, source, target};
 use crate::fake_world::World;
 use crate::faults::Script;
 
@@ -70,6 +72,23 @@ async fn a_restore_that_is_not_allowed_as_a_whole_changes_nothing() {
     assert_eq!(process.faults.calls(), [""; 0]);
     let restore::Error::NotAllowed { missing } = error else { panic!("{error:?}") };
     assert_eq!(missing[1].reason.as_deref(), Some("not for you"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_look_for_who_scales_a_quiet_workload_up_is_a_right_that_is_asked_for() {
+    let world = target(&backed_up().await);
+    world.cluster.add(object("apps/v1", "Deployment", "default", "operator", &json!({})));
+    world.cluster.deny("list horizontalpodautoscalers.autoscaling");
+    world.cluster.forbid("horizontalpodautoscalers.autoscaling");
+    let mut request = restore("rescue");
+    request.spec.quiesce = vec!["operator".to_owned()];
+    let process = world.start(Script::Sound);
+    let plan = process.engine.plan_restore(&request).await.unwrap();
+    let missing = "list horizontalpodautoscalers.autoscaling in default";
+    assert_eq!(actions(&plan.rights, Granted::No), [missing]);
+    let error = process.restore(&request).await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), format!("this user may not: {missing}"));
+    assert_eq!(process.faults.calls(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,7 +40,7 @@ async fn what_depends_on_what_is_not_there_yet_is_not_asked_and_no_error() {
     let plan = rehearsed(&target(&backed_up().await)).await;
     let not_asked = RehearsalStatus::NotAsked;
     for (resource, name, why) in [
-        ("configmaps", "settings", "\"shop\" is not there yet"),
+        ("configmaps", "settings", "Namespace \"shop\" is not there yet"),
         ("widgets.example.com", "main", "its definition is not there yet"),
     ] {
         assert_eq!(answer(&plan, resource, name), (not_asked, why), "{resource}");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bowline::engine::backup;
 use bowline::engine::model::backup::BackupSpec;
+use bowline::engine::model::restore::ExistingResourcePolicy;
 use bowline::engine::report::{Phase, RestoreReport};
 use bowline::engine::restore;
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ use crate::faults::Script;
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
 /// Backs up namespace `shop`, with everything that belongs to no namespace.
-async fn back_up_all(world: &World) {
+pub(crate) async fn back_up_all(world: &World) {
     let spec = BackupSpec {
         included_namespaces: vec!["shop".to_owned()],
         include_cluster_resources: Some(true),
@@ -41,7 +42,7 @@ fn deployment(namespace: &str, name: &str) -> Value {
 }
 
 /// An injector for the pods of deployment `web`, with its backend in the same namespace.
-fn add_injector(cluster: &FakeCluster, policy: &str) {
+pub(crate) fn add_injector(cluster: &FakeCluster, policy: &str) {
     cluster.add(deployment("shop", "injector"));
     let selector = json!({"spec": {"selector": {"app": "injector"}, "ports": [{"port": 443}]}});
     cluster.add(object("v1", "Service", "shop", "injector", &selector));
@@ -234,6 +235,45 @@ async fn an_operator_that_runs_in_the_target_is_named_with_what_would_quiet_it()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_quiet_workload_that_answers_for_a_webhook_which_fails_closed_is_named() {
+    let world = operated(&backed_up().await);
+    for (name, app) in [("guard", "operator"), ("other", "another")] {
+        let selector = json!({"spec": {"selector": {"app": app}, "ports": [{"port": 443}]}});
+        world.cluster.add(object("v1", "Service", "ops", name, &selector));
+    }
+    for (name, service, policy) in [
+        ("strict", "guard", "Fail"),
+        ("lenient", "guard", "Ignore"),
+        ("elsewhere", "other", "Fail"),
+    ] {
+        let service = json!({"namespace": "ops", "name": service});
+        let webhook = json!({"name": "guard.example.com", "failurePolicy": policy,
+            "clientConfig": {"service": service}});
+        world.cluster.add(json!({"apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingWebhookConfiguration", "metadata": {"name": name},
+            "webhooks": [webhook]}));
+    }
+    let report = world.restore(&quiet("ops/operator")).await.unwrap();
+    let [told] = &report.warnings[..] else { panic!("{:#?}", report.warnings) };
+    assert_eq!(
+        (told.name.as_deref(), told.operation.as_deref()),
+        (Some("operator"), Some("quiesce"))
+    );
+    let expected = "it answers for mutatingwebhookconfigurations strict, which fails closed: ";
+    assert!(told.message.starts_with(expected), "{told:?}");
+
+    world.cluster.forbid("mutatingwebhookconfigurations.admissionregistration.k8s.io");
+    let process = world.start(Script::Sound);
+    let mut again = quiet("ops/operator");
+    "again".clone_into(&mut again.name);
+    let plan = process.engine.plan_restore(&again).await.unwrap();
+    let is_unknown = |it: &bowline::engine::report::Problem| {
+        it.message.starts_with("whether webhooks fail while workloads are scaled down is not known")
+    };
+    assert!(plan.warnings.iter().any(is_unknown), "{:#?}", plan.warnings);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_to_be_quiet_has_no_pods_before_anything_is_changed_and_has_them_again() {
     let world = operated(&backed_up().await);
     let before = world.cluster.get("deployments.apps/ops/operator");
@@ -280,4 +320,120 @@ async fn a_workload_that_is_not_there_cannot_be_quiet_and_nothing_is_done() {
     let restore::Error::UnknownWorkload { name, similar } = refused else { panic!("{refused:?}") };
     assert_eq!((name.as_str(), similar.as_deref()), ("ops/operater", Some("ops/operator")));
     assert_eq!(process.faults.calls(), [""; 0]);
+}
+
+/// Whatever cannot be known to answer is not waited for.
+#[tokio::test(start_paused = true)]
+async fn an_injector_outside_of_the_cluster_is_installed_without_an_endpoint() {
+    let origin = source();
+    add_injector(&origin.cluster, "Ignore");
+    origin.cluster.edit("services/shop/injector", |service| {
+        service["spec"] = json!({"type": "ExternalName", "externalName": "inject.example.com"});
+    });
+    back_up_all(&origin).await;
+    let report = target(&origin).restore(&restore("rescue")).await.unwrap();
+    assert_eq!((report.phase, report.errors.as_slice()), (Phase::Completed, &[][..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_injector_whose_backend_does_not_come_back_is_waited_for_briefly_and_named_as_awaited() {
+    let origin = source();
+    add_injector(&origin.cluster, "Ignore");
+    origin.cluster.remove("deployments.apps/shop/injector");
+    back_up_all(&origin).await;
+    let world = target(&origin);
+    let began = tokio::time::Instant::now();
+    let report = world.restore(&restore("rescue")).await.unwrap();
+    let name = "mutatingwebhookconfigurations.admissionregistration.k8s.io";
+    assert!(error(&report, name, "injector").starts_with("not installed"));
+    assert!(report.awaited.iter().any(|it| it.name == "injector"), "{:?}", report.awaited);
+    assert!(began.elapsed() < Duration::from_mins(2), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_become_quiet_gets_its_pods_back_and_nothing_is_restored() {
+    let world = operated(&backed_up().await);
+    let mut stuck = object("v1", "Pod", "ops", "stuck", &json!({"spec": {"containers": []}}));
+    stuck["metadata"]["labels"] = json!({"app": "operator"});
+    world.cluster.add(stuck);
+    let broken = world.restore(&quiet("ops/operator")).await;
+    let Err(restore::Error::Broken { source, .. }) = &broken else { panic!("{broken:?}") };
+    let why = "it still has pods 5 min after it was scaled down";
+    assert!(source.to_string().contains(why) || format!("{source:?}").contains(why), "{source:?}");
+    assert_eq!(world.cluster.get("deployments.apps/ops/operator")["spec"]["replicas"], 1);
+    assert_eq!(world.cluster.find("namespaces/shop"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_scaled_down_is_not_made_anew_meanwhile() {
+    let world = source();
+    add_operator(&world.cluster, "shop");
+    back_up_all(&world).await;
+    world.cluster.edit("deployments.apps/shop/operator", |it| {
+        it["spec"]["template"]["spec"]["priorityClassName"] = json!("high");
+    });
+    let mut request = quiet("shop/operator");
+    request.spec.existing_resource_policy = Some(ExistingResourcePolicy::Recreate);
+    let uid = |world: &World| {
+        world.cluster.get("deployments.apps/shop/operator")["metadata"]["uid"].clone()
+    };
+    let before = uid(&world);
+    let plan = world.start(Script::Sound).engine.plan_restore(&request).await.unwrap();
+    let is_it =
+        |it: &&restore::PlannedItem| it.resource == "deployments.apps" && it.name == "operator";
+    let operator = plan.items.iter().find(is_it).unwrap();
+    let why = "it differs, and is not made anew while it is scaled down";
+    assert_eq!(
+        (operator.verdict, operator.reason.as_deref()),
+        (restore::Verdict::Refuse, Some(why))
+    );
+    world.restore(&request).await.unwrap();
+    assert_eq!(uid(&world), before);
+    assert_eq!(world.cluster.get("deployments.apps/shop/operator")["spec"]["replicas"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_being_deleted_is_awaited_and_never_taken_for_the_restored_one() {
+    let source = backed_up().await;
+    let dying = || {
+        let world = target(&source);
+        let shop = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
+        world.cluster.add(shop);
+        let same = json!({"data": {"a": "b"}});
+        world.cluster.add(object("v1", "ConfigMap", "shop", "settings", &same));
+        world.cluster.edit("configmaps/shop/settings", |it| {
+            it["metadata"]["deletionTimestamp"] = json!("2026-03-01T01:00:00Z");
+        });
+        world
+    };
+    let report = dying().restore(&restore("rescue")).await.unwrap();
+    let message = error(&report, "configmaps", "settings");
+    assert_eq!(message, "the one that is there is still being deleted after 600 s");
+
+    let world = dying();
+    let gone = async {
+        // Virtual time: the restore waits meanwhile.
+        timeout(Duration::from_secs(90), std::future::pending::<()>()).await.unwrap_err();
+        world.cluster.remove("configmaps/shop/settings");
+    };
+    let request = restore::Request { name: "another".to_owned(), ..restore("rescue") };
+    let (report, ()) = tokio::join!(world.restore(&request), gone);
+    assert_eq!(report.unwrap().phase, Phase::Completed);
+    assert!(world.cluster.find("configmaps/shop/settings").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_injector_that_nothing_of_the_restore_has_to_pass_is_installed_at_the_end() {
+    let origin = source();
+    add_injector(&origin.cluster, "Fail");
+    let id = "mutatingwebhookconfigurations.admissionregistration.k8s.io/injector";
+    origin.cluster.edit(id, |it| {
+        it["webhooks"][0]["objectSelector"]["matchLabels"] = json!({"app": "nobody"});
+    });
+    back_up_all(&origin).await;
+    let world = target(&origin);
+    let report = world.restore(&restore("rescue")).await.unwrap();
+    assert_eq!(report.phase, Phase::Completed, "{:?}", report.errors);
+    let registration = place(&world, "mutatingwebhookconfigurations/injector");
+    assert!(place(&world, "deployments/web") < registration);
 }

@@ -1,8 +1,9 @@
 //! What does not come up says why.
 
 use bowline::engine::report::Phase;
+use serde_json::json;
 
-use crate::application::{backed_up, restore, target};
+use crate::application::{backed_up, backup, object, restore, source, target};
 
 #[tokio::test(start_paused = true)]
 async fn a_workload_that_is_not_ready_says_what_its_pods_wait_for() {
@@ -34,4 +35,20 @@ async fn that_pods_cannot_be_looked_at_hides_nothing_else() {
 
 fn is_of(problem: &bowline::engine::report::Problem, resource: &str) -> bool {
     problem.resource.as_deref() == Some(resource)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_ready_when_it_was_backed_up_is_not_waited_for() {
+    let origin = source();
+    origin.cluster.schedule_nothing("no node");
+    // With the next change, the controllers look at their pods.
+    origin.cluster.add(object("v1", "ConfigMap", "shop", "next", &json!({})));
+    assert_eq!(origin.back_up(&backup()).await.unwrap().errors, []);
+    let world = target(&origin);
+    world.cluster.schedule_nothing("no node");
+    let report = world.restore(&restore("rescue")).await.unwrap();
+    assert_eq!((report.phase, report.errors.as_slice()), (Phase::Completed, &[][..]));
+    let told = report.warnings.iter().find(|it| is_of(it, "statefulsets.apps")).unwrap();
+    let message = "was not ready when it was backed up (0 of 1 pods are ready); not awaited";
+    assert_eq!(told.message, message);
 }

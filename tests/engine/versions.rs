@@ -1,12 +1,15 @@
 //! Objects in another version than the one that their cluster prefers.
 
 use bowline::engine::backup::{ApiVersions, Request};
+use bowline::engine::model::selector::Selectors;
 use bowline::engine::report::Phase;
+use bowline::engine::restore::diff::Filter;
 use bowline::engine::restore::{PlannedItem, Verdict};
 use bowline::engine::verify::Level;
 use serde_json::{Value, json};
 
 use crate::application::{backup, object, restore, source, target};
+use crate::diff::cluster;
 use crate::fake_world::World;
 use crate::faults::Script;
 use crate::verify::{told, verify};
@@ -112,9 +115,58 @@ async fn a_kind_that_a_webhook_converts_comes_back_although_it_does_not_answer()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_webhook_does_not_convert_is_backed_up_as_it_is_stored() {
+    let source = with_gadget(&webhook());
+    source.cluster.break_conversion("gadgets.tools.example.com v2");
+    let report = source.back_up(&backup()).await.unwrap();
+    assert_eq!((report.phase, report.errors), (Phase::Completed, vec![]));
+    let [warning] = &report.warnings[..] else { panic!("{:?}", report.warnings) };
+    let told = "taken as tools.example.com/v1, as stored; as tools.example.com/v2: ";
+    assert!(warning.message.starts_with(told), "{warning:?}");
+    assert!(warning.hint.as_ref().unwrap().contains("service shop/convert"), "{warning:?}");
+    let verified = verify(&source, Level::Parse).await;
+    assert!(verified.verified, "{verified:?}");
+    let target = target(&source);
+    target.cluster.break_conversion("gadgets.tools.example.com v2");
+    let report = target.restore(&restore("rescue")).await.unwrap();
+    assert_eq!(report.errors, []);
+    let gadget = target.cluster.get(GADGET);
+    assert_eq!(
+        (&gadget["apiVersion"], &gadget["spec"]["size"]),
+        (&json!("tools.example.com/v1"), &json!(3))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_listed_as_it_is_stored_is_taken_once() {
+    let source = with_gadget(&webhook());
+    let size = json!({"spec": {"size": 3}});
+    source.cluster.add(object("tools.example.com/v2", "Gadget", "other", "main", &size));
+    source.cluster.break_conversion("gadgets.tools.example.com v2 in other");
+    let labels = json!({"a": "1", "b": "2"});
+    source.cluster.edit(GADGET, |it| it["metadata"]["labels"] = labels.clone());
+    let other = "gadgets.tools.example.com/other/main";
+    source.cluster.edit(other, |it| it["metadata"]["labels"] = labels);
+    let selectors = Selectors::new(["a=1", "b=2"].map(|it| it.parse().unwrap()));
+    let mut request = Request { selectors, ..backup() };
+    request.spec.included_namespaces.push("other".to_owned());
+    let report = source.back_up(&request).await.unwrap();
+    assert_eq!((report.errors, report.warnings.len()), (vec![], 1));
+    let verified = verify(&source, Level::Parse).await;
+    assert!(verified.verified, "{verified:?}");
+    let target = serving(&source, &["v1"]);
+    let report = target.restore(&restore("rescue")).await.unwrap();
+    assert_eq!(report.errors, []);
+    for id in [GADGET, other] {
+        assert_eq!(target.cluster.get(id)["apiVersion"], "tools.example.com/v1", "{id}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_webhook_that_does_not_answer_is_named_where_a_backup_needs_it() {
     let source = with_gadget(&webhook());
     source.cluster.break_conversion("gadgets.tools.example.com v2");
+    source.cluster.break_conversion("gadgets.tools.example.com v1");
     let report = source.back_up(&backup()).await.unwrap();
     assert_eq!(report.phase, Phase::PartiallyFailed);
     let [error] = &report.errors[..] else { panic!("{:?}", report.errors) };
@@ -179,4 +231,20 @@ async fn a_backup_of_all_versions_is_in_order_and_counts_each_object_once() {
     assert_eq!(told(&report.problems), [""; 0]);
     assert_eq!(told(&report.warnings), [""; 0]);
     assert!(report.verified, "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_is_compared_with_the_cluster_in_the_version_that_it_holds() {
+    let source = with_gadget(&json!(null));
+    assert_eq!(source.back_up(&backup()).await.unwrap().errors, []);
+    let target = serving(&source, &["v1", "v2"]);
+    let shop = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
+    target.cluster.add(shop);
+    let size = json!({"spec": {"size": 4}});
+    target.cluster.add(object("tools.example.com/v2", "Gadget", "shop", "main", &size));
+    target.cluster.break_conversion("gadgets.tools.example.com v1");
+    let filter = Filter { included_resources: vec!["gadgets".to_owned()], ..Filter::default() };
+    let (told, footer) = cluster(&target, &filter).await;
+    assert_eq!(footer.not_compared, []);
+    assert_eq!(told.words(), ["changed gadgets.tools.example.com/shop/main /spec/size"]);
 }

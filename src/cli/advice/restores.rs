@@ -5,6 +5,7 @@ use crate::cli::exit::Exit;
 use crate::engine::report::Phase;
 use crate::engine::restore;
 
+const AGAIN: &str = "nothing was changed; mend the cause and run it again";
 const WORKLOADS: &str = "kubectl get deployments,statefulsets -A lists what there is";
 
 pub(super) fn of_restore(error: &restore::Error) -> Advice {
@@ -12,7 +13,9 @@ pub(super) fn of_restore(error: &restore::Error) -> Advice {
     match error {
         E::InvalidName(_) => (Exit::Usage, NAME.into()),
         E::InvalidMapping(_) => (Exit::Usage, "use lower-case letters, digits and \"-\"".into()),
-        E::NameInUse { .. } => (Exit::Failed, "choose another name, or leave it out".into()),
+        E::NameInUse { .. } | E::Done { .. } => {
+            (Exit::Failed, "choose another name, or leave it out".into())
+        }
         E::OtherCluster { context, .. } => (Exit::Failed, other_cluster(context.as_deref()).into()),
         E::Interrupted { name } => {
             (Exit::Interrupted, format!("to go on, run bowline restore resume {name}").into())
@@ -55,9 +58,7 @@ pub(super) fn of_restore(error: &restore::Error) -> Advice {
         ),
         E::Location(error) => of_store(error),
         E::Cluster(error) => of_cluster(error),
-        E::Shown(_) => {
-            (Exit::Failed, "nothing was changed; mend the cause and run it again".into())
-        }
+        E::Shown(_) => (Exit::Failed, AGAIN.into()),
         E::Broken { name, .. } => (
             Exit::Failed,
             format!(

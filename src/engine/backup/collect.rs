@@ -72,7 +72,7 @@ async fn collect_into(context: &Context, intake: &mut Intake<'_>) -> Result<(), 
             Err(error) => {
                 if refused.insert((kind.resource.clone(), namespace.clone())) {
                     let listing = Listing { kind, namespace };
-                    versions::failed(context, intake.ready, intake.journal, listing, error).await?;
+                    versions::list_stored(context, intake, listing, error).await?;
                 }
             }
         }

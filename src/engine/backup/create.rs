@@ -15,6 +15,7 @@ use super::asked::Asked;
 use super::error::{Cause, Error};
 use super::finish::{self, Tools};
 use super::halt::Halt;
+use super::last_word::unless_ended;
 use super::pending::{self, Filed, Pending};
 use super::preflight::{self, Ready, Replaced, Request};
 use super::replace::Remains;
@@ -54,10 +55,14 @@ pub async fn create(context: &Context, request: &Request) -> Result<BackupReport
         tally: &tally,
     };
     let log = RunningLog::of_backup(&context.store, &journal, &attempt.name, &attempt.uid);
-    match Box::pin(log.during(run.gather())).await {
+    match Box::pin(unless_ended(&context.holds, &journal, &log, run.gather())).await {
         Ok(pending) => {
             let volumes = pending.document.volumes.iter().map(|it| it.report.clone()).collect();
             finish::complete(&Tools::of(context), &journal, &log, &pending, volumes).await
+        }
+        // There is no time to clear anything, and its log stays to be read.
+        Err(source) if context.holds.is_closed() => {
+            Err(Error::Broken { cleared: false, source: Box::new(source) })
         }
         Err(source) => Err(Box::pin(run.broken(source, &log)).await),
     }

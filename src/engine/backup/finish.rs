@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::commit::Commit;
 use super::error::{Cause, Error};
+use super::last_word::unless_ended;
 use super::outcome::PENDING;
 use super::pending::{self, Filed, Pending};
 use super::replace::Remains;
 use super::settle::{settle, snapshotter};
 use crate::engine::clock::Clock;
-use crate::engine::context::{Context, Snapshotters};
+use crate::engine::context::{Context, Holds, Snapshotters};
 use crate::engine::event::{Observer, Stage};
 use crate::engine::journal::{Earlier, Journal};
 use crate::engine::model::filter::closest;
@@ -28,6 +29,8 @@ pub struct Tools {
     pub observer: Arc<dyn Observer>,
     /// Tells the time.
     pub clock: Clock,
+    /// Tells when somebody ends it.
+    pub holds: Holds,
 }
 
 /// A backup that is finished.
@@ -46,6 +49,7 @@ impl Tools {
             snapshotters: context.snapshotters.clone(),
             observer: Arc::clone(&context.observer),
             clock: context.clock,
+            holds: context.holds.clone(),
         }
     }
 }
@@ -171,7 +175,7 @@ pub(super) async fn complete(
         journal.stage(Stage::Committing);
         Commit { tools, journal, log, pending }.write(volumes).await
     });
-    match log.during(done).await {
+    match unless_ended(&tools.holds, journal, log, done).await {
         Ok(report) => Ok(report),
         Err(source @ Cause::Replaced) => {
             log.close().await;

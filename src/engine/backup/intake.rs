@@ -35,7 +35,7 @@ pub(super) struct Intake<'a> {
 /// What was taken so far, as far as later stages need it.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
-    /// A digest of each object's name; 16 bytes an object.
+    /// A digest of each object's name, and of each further version; 16 bytes each.
     seen: HashSet<u128>,
     pub names: ResourceList,
     /// How many of these are further versions of others.
@@ -78,7 +78,8 @@ impl Intake<'_> {
     /// Takes an object that was taken before in another version, too.
     pub(super) async fn take_version(&mut self, kind: &Kind, listed: &Listed) -> Result<(), Cause> {
         let id = identity(kind, &listed.meta);
-        if listed.meta.deletion_timestamp.is_some() || !self.taken.has(&id) {
+        let is_wanted = listed.meta.deletion_timestamp.is_none() && self.taken.has(&id);
+        if !is_wanted || !self.taken.seen.insert(version_digest(kind, &id)) {
             return Ok(());
         }
         match self.writer.append_version(&id, &kind.version, &listed.json).await {
@@ -87,6 +88,16 @@ impl Intake<'_> {
             Err(error) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// Takes an object in another version than the preferred one, in which it cannot be had.
+    pub(super) async fn take_instead(&mut self, kind: &Kind, listed: &Listed) -> Result<(), Cause> {
+        let id = identity(kind, &listed.meta);
+        if self.taken.has(&id) || !self.ready.filters.includes_item(kind, &listed.meta) {
+            return Ok(());
+        }
+        self.taken.seen.insert(version_digest(kind, &id));
+        self.take(kind, listed).await
     }
 
     /// Leaves out an object that is being deleted.
@@ -209,6 +220,15 @@ pub(super) fn identity(kind: &Kind, meta: &Meta) -> ItemId {
 }
 
 fn digest(id: &ItemId) -> u128 {
-    let hash = Sha256::digest(id.to_string().as_bytes());
+    digest_of(&id.to_string())
+}
+
+/// The digest of an object in one of its versions: no resource has a space in its name.
+fn version_digest(kind: &Kind, id: &ItemId) -> u128 {
+    digest_of(&format!("{} {id}", kind.version))
+}
+
+fn digest_of(name: &str) -> u128 {
+    let hash = Sha256::digest(name.as_bytes());
     hash.iter().take(16).fold(0, |number, byte| (number << 8) | u128::from(*byte))
 }

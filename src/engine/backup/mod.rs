@@ -16,6 +16,7 @@ mod forecast;
 mod halt;
 mod hooks;
 mod intake;
+mod last_word;
 mod ordered;
 mod outcome;
 mod ownership;

@@ -76,11 +76,13 @@ pub(super) struct Fault {
     message: String,
     /// What would help, if something is likely to.
     hint: Option<String>,
+    /// Whether the volume itself is at fault, and might be left out.
+    is_of_volume: bool,
 }
 
 impl From<String> for Fault {
     fn from(message: String) -> Self {
-        Self { message, hint: None }
+        Self { message, hint: None, is_of_volume: true }
     }
 }
 
@@ -94,7 +96,12 @@ impl Fault {
             )),
             _ => None,
         };
-        Self { message: chain(error), hint }
+        Self { message: chain(error), hint, is_of_volume: true }
+    }
+
+    /// A hook failed that was to come before.
+    pub(super) fn of_hook(reason: &str) -> Self {
+        Self { message: reason.to_owned(), hint: None, is_of_volume: false }
     }
 }
 
@@ -105,10 +112,13 @@ pub(super) fn fail(journal: &Journal, report: &mut SnapshotReport, fault: Fault)
     journal.volume(&label(report), "failed");
     let problem = Problem::of_item(&claim_of(report), "snapshot", fault.message);
     let first = fault.hint.map(|hint| format!("{hint}; ")).unwrap_or_default();
-    journal.error(problem.with_hint(format!(
-        "{first}its data is NOT in this backup; exclude the volume on purpose with \
-         --snapshot-volumes=false or the claim's annotation bowline.io/volume=skip",
-    )));
+    let last = if fault.is_of_volume {
+        "exclude the volume on purpose with --snapshot-volumes=false or the claim's annotation \
+         bowline.io/volume=skip"
+    } else {
+        "correct the hook, and back up again"
+    };
+    journal.error(problem.with_hint(format!("{first}its data is NOT in this backup; {last}")));
 }
 
 #[cfg(test)]

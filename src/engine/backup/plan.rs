@@ -10,6 +10,7 @@ use super::versions;
 use crate::engine::context::Right;
 use crate::engine::model::filter::Filters;
 use crate::engine::model::{Catalog, Kind};
+use crate::engine::report::Problem;
 
 /// What a backup lists, in order.
 #[derive(Clone, Debug, Serialize)]
@@ -37,6 +38,9 @@ pub struct Plan {
     pub left_out: Vec<LeftOut>,
     /// API groups that could not be discovered, with the reason.
     pub unavailable: Vec<LeftOut>,
+    /// What is an error of the backup already, as it could not be found out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Problem>,
     /// What the backup needs to be allowed, and whether it is; known to the dry run only.
     pub rights: Vec<Right>,
 }
@@ -107,6 +111,7 @@ pub(super) fn plan(catalog: &Catalog, filters: &Filters, namespaces: Vec<String>
         hooks: Vec::new(),
         left_out: Vec::new(),
         unavailable: catalog.unavailable.iter().map(unavailable).collect(),
+        errors: Vec::new(),
         rights: Vec::new(),
         namespaces,
     };

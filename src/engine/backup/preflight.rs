@@ -86,6 +86,7 @@ pub async fn plan(context: &Context, request: &Request) -> Result<Plan, Error> {
     reach::check(context, &ready).await?;
     ready.plan.volumes = forecast::volumes(context, &ready).await?;
     versions::foresee(context, &mut ready).await?;
+    ready.plan.errors = std::mem::take(&mut ready.unknown_hooks);
     ready.plan.rights = rights::ask(context, &ready.plan).await;
     Ok(ready.plan)
 }

@@ -14,7 +14,7 @@ use super::intake::Intake;
 use super::plan::Listing;
 use super::preflight::Ready;
 use crate::engine::cluster::{self, Listed};
-use crate::engine::context::Context;
+use crate::engine::context::{Context, definition};
 use crate::engine::journal::Journal;
 use crate::engine::model::conversion::Conversion;
 use crate::engine::model::relations::definition_of;
@@ -144,13 +144,8 @@ async fn conversion(
     ready: &Ready,
     resource: &GroupResource,
 ) -> Result<Option<Conversion>, cluster::Error> {
-    let id = definition_of(resource);
-    let Some(kind) = ready.catalog.get(&id.resource).filter(|_| resource.group.contains('.'))
-    else {
-        return Ok(None);
-    };
-    let definition = context.cluster.get(kind, None, &id.name).await?;
-    Ok(definition.map(|definition| Conversion::of(&definition)))
+    let definition = definition(context, &ready.catalog, resource).await?;
+    Ok(definition.as_ref().map(Conversion::of))
 }
 
 /// Where objects of a kind were taken: everywhere, or in these namespaces.
@@ -196,27 +191,105 @@ async fn list(
     namespace: Option<String>,
 ) -> Result<bool, Cause> {
     let listing = Listing { kind: kind.clone(), namespace };
-    let lists = scopes(intake.ready, &listing).into_iter();
+    match take_all(context, intake, &listing, Share::Beside).await? {
+        Ok(()) => Ok(true),
+        Err(error) => {
+            failed(context, intake.ready, intake.journal, listing, error).await?;
+            Ok(false)
+        }
+    }
+}
+
+/// What objects in a further version are in the archive.
+#[derive(Clone, Copy, Debug)]
+enum Share {
+    /// Further versions of what was taken.
+    Beside,
+    /// All that there is of them.
+    Instead,
+}
+
+/// Takes all objects of a list in a further version, or gives back why it cannot be read.
+async fn take_all(
+    context: &Context,
+    intake: &mut Intake<'_>,
+    listing: &Listing,
+    share: Share,
+) -> Result<Result<(), cluster::Error>, Cause> {
+    let kind = &listing.kind;
+    let lists = scopes(intake.ready, listing).into_iter();
     let mut pages = stream::iter(lists.map(|it| context.cluster.list(kind, &it))).flatten();
     loop {
-        match pages.try_next().await {
-            Ok(Some(page)) => {
-                for listed in &page.items {
-                    intake.take_version(kind, listed).await?;
-                }
-            }
-            Ok(None) => return Ok(true),
-            Err(error) => {
-                failed(context, intake.ready, intake.journal, listing, error).await?;
-                return Ok(false);
+        let page = match pages.try_next().await {
+            Ok(Some(page)) => page,
+            Ok(None) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error)),
+        };
+        for listed in &page.items {
+            match share {
+                Share::Beside => intake.take_version(kind, listed).await?,
+                Share::Instead => intake.take_instead(kind, listed).await?,
             }
         }
     }
 }
 
+/// Deals with a list that cannot be read in the preferred version.
+///
+/// Where a webhook that does not answer is why, the objects are taken in the version that they are
+/// stored in, which needs none: in that one they can be made again, too.
+pub(super) async fn list_stored(
+    context: &Context,
+    intake: &mut Intake<'_>,
+    listing: Listing,
+    error: cluster::Error,
+) -> Result<(), Cause> {
+    let (ready, journal) = (intake.ready, intake.journal);
+    let Some((stored, webhook)) = stored_instead(context, ready, &listing.kind, &error).await
+    else {
+        return failed(context, ready, journal, listing, error).await;
+    };
+    let instead = Listing { kind: stored, namespace: listing.namespace.clone() };
+    match take_all(context, intake, &instead, Share::Instead).await? {
+        Ok(()) => {}
+        Err(error) if error.is_unreachable() => return Err(error.into()),
+        Err(_) => return failed(context, ready, journal, listing, error).await,
+    }
+    let Listing { kind, namespace } = listing;
+    let id = definition_of(&kind.resource);
+    let hint =
+        format!("its definition {} has it converted by {webhook}: see that it answers", id.name);
+    if intake.taken.has_any(&instead.kind) {
+        intake.taken.related.insert(id);
+    }
+    let mut problem = unlisted(&kind, namespace, &error);
+    let (stored, preferred) = (instead.kind.api_version(), kind.api_version());
+    problem.message = format!("taken as {stored}, as stored; as {preferred}: {}", problem.message);
+    journal.warn(problem.with_hint(hint));
+    Ok(())
+}
+
+/// The version that objects are stored in and the webhook that converts them into the preferred one,
+/// where it may be that webhook that keeps them from being listed.
+async fn stored_instead(
+    context: &Context,
+    ready: &Ready,
+    kind: &Kind,
+    error: &cluster::Error,
+) -> Option<(Kind, String)> {
+    if error.status() != Some(500) {
+        return None;
+    }
+    // Without its definition the error stands as it is.
+    let conversion = conversion(context, ready, &kind.resource).await.ok()??;
+    let stored = conversion.without_webhook()?;
+    let kind = further(&ready.catalog, kind).into_iter().find(|it| it.version == stored)?;
+    Some((kind, conversion.webhook?))
+}
+
 /// A list that cannot be read is an error of the backup, in words that lead to its cause; a cluster
 /// that is gone ends it.
-pub(super) async fn failed(
+async fn failed(
     context: &Context,
     ready: &Ready,
     journal: &Journal,

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bowline_api::ItemId;
 use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// How long those who have something to say about the end may take.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What is being done that must come to its end, however the operation ends.
 ///
@@ -17,6 +22,8 @@ pub struct Holds(Arc<watch::Sender<State>>);
 struct State {
     held: usize,
     closed: bool,
+    /// How many operations say something once all is released.
+    witnesses: usize,
     /// The pods in which something was begun that is not released yet.
     frozen: BTreeSet<ItemId>,
 }
@@ -25,7 +32,25 @@ struct State {
 #[derive(Debug)]
 pub struct Hold(Holds);
 
+/// An operation that has a last word to say, until this is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Witness<'a>(&'a Holds);
+
 impl Holds {
+    /// From here on somebody is waited for, for a while, once all is released.
+    pub fn witness(&self) -> Witness<'_> {
+        self.0.send_modify(|state| state.witnesses += 1);
+        Witness(self)
+    }
+
+    /// Waits until they are closed, and all that was begun is over.
+    pub async fn over(&self) {
+        let mut states = self.0.subscribe();
+        // The sender lives as long as this borrow.
+        drop(states.wait_for(|state| state.closed && state.held == 0).await);
+    }
+
     /// Begins such work; none if they are closed.
     pub fn begin(&self) -> Option<Hold> {
         let begun = self.0.send_if_modified(|state| {
@@ -50,12 +75,13 @@ impl Holds {
         self.0.borrow().frozen.iter().cloned().collect()
     }
 
-    /// Lets nothing more begin, and waits for what was begun.
+    /// Lets nothing more begin, and waits for what was begun, and for what is said about that.
     pub async fn close(&self) {
         self.0.send_modify(|state| state.closed = true);
         let mut states = self.0.subscribe();
         // The sender lives as long as this borrow.
         drop(states.wait_for(|state| state.held == 0).await);
+        drop(timeout(LAST_WORDS, states.wait_for(|state| state.witnesses == 0)).await);
     }
 }
 
@@ -82,6 +108,12 @@ impl Drop for Hold {
     }
 }
 
+impl Drop for Witness<'_> {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|state| state.witnesses -= 1);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
@@ -104,5 +136,17 @@ mod tests {
         drop(hold);
         assert!(!holds.any());
         holds.close().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_a_last_word_is_waited_for_though_not_for_ever() {
+        let holds = Holds::default();
+        let witness = holds.witness();
+        assert!(holds.over().now_or_never().is_none(), "nobody ended it");
+        assert!(holds.close().now_or_never().is_none(), "it has not been said");
+        assert!(holds.over().now_or_never().is_some());
+        holds.close().await;
+        drop(witness);
+        assert!(holds.close().now_or_never().is_some());
     }
 }

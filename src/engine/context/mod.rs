@@ -1,5 +1,6 @@
 //! What every operation works with.
 
+mod definitions;
 mod holds;
 pub mod hooks;
 pub mod rights;
@@ -13,6 +14,7 @@ use super::event::Observer;
 use super::stop::Stop;
 use super::store::BackupStore;
 
+pub use definitions::definition;
 pub use holds::{Hold, Holds};
 pub use rights::{Access, Granted, Right};
 pub use snapshotters::{OutOfReach, Snapshotters};

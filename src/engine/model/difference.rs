@@ -17,6 +17,8 @@ const LARGEST_VALUE: usize = 4 << 10;
 const LARGEST_SUM: usize = 16 << 10;
 /// How much is told of a value that is too large.
 const BEGINNING: usize = 64;
+/// How much of that comes before the first difference, where that is not near the beginning.
+const BEFORE: usize = 24;
 
 /// What of a Secret may be told: nothing that could hold one.
 const TOLD_OF_SECRETS: &[&str] = &["/immutable", "/metadata/labels/", "/type"];
@@ -38,12 +40,15 @@ impl Difference {
     pub fn between<'a>(&'a self, backup: &'a str, cluster: &'a str) -> impl fmt::Display + 'a {
         fmt::from_fn(move |f| {
             write!(f, "{}: ", self.path)?;
-            match (&self.backup, &self.cluster) {
-                (ours, Value::Null) => write!(f, "{} in {backup} only", Short(ours)),
-                (Value::Null, theirs) => write!(f, "{} in {cluster} only", Short(theirs)),
+            let both = (&self.backup, &self.cluster);
+            let at = first_difference(&both.0.to_string(), &both.1.to_string());
+            match both {
+                (ours, Value::Null) => write!(f, "{} in {backup} only", Short(ours, 0)),
+                (Value::Null, theirs) => write!(f, "{} in {cluster} only", Short(theirs, 0)),
                 (ours, theirs) if is_hidden(ours) && is_hidden(theirs) => write!(f, "{HIDDEN}"),
                 (ours, theirs) => {
-                    write!(f, "{} in {backup}, {} in {cluster}", Short(ours), Short(theirs))
+                    let (ours, theirs) = (Short(ours, at), Short(theirs, at));
+                    write!(f, "{ours} in {backup}, {theirs} in {cluster}")
                 }
             }
         })
@@ -54,20 +59,30 @@ fn is_hidden(value: &Value) -> bool {
     value == HIDDEN
 }
 
-/// A value as a line of a table holds it.
-struct Short<'a>(&'a Value);
+/// A value as a line of a table holds it: of a long one the part from which on it differs.
+struct Short<'a>(&'a Value, usize);
 
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if is_hidden(self.0) {
             return f.write_str(HIDDEN);
         }
-        let text = self.0.to_string();
-        match text.char_indices().nth(BEGINNING) {
-            None => f.write_str(&text),
-            Some((end, _)) => write!(f, "{}...", &text[..end]),
-        }
+        f.write_str(&cut(&self.0.to_string(), self.1))
     }
+}
+
+/// The part of a text that shows its character `differing`, with how it begins if that is near.
+fn cut(text: &str, differing: usize) -> String {
+    let start = if differing < BEGINNING { 0 } else { differing - BEFORE };
+    let part: String = text.chars().skip(start).take(BEGINNING).collect();
+    let (before, after) = (if start > 0 { "..." } else { "" }, start + BEGINNING);
+    let after = if text.chars().nth(after).is_some() { "..." } else { "" };
+    format!("{before}{part}{after}")
+}
+
+/// The first character in which two texts differ.
+fn first_difference(one: &str, other: &str) -> usize {
+    one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count()
 }
 
 /// Compares two objects of a kind, field by field; lists of unequal length as wholes.
@@ -122,11 +137,17 @@ impl Walk {
     }
 
     fn tell(&mut self, ours: Option<&Value>, theirs: Option<&Value>) {
-        let (backup, cluster) = (self.told(ours), self.told(theirs));
+        let texts = [ours, theirs].map(|it| it.map(Value::to_string).unwrap_or_default());
+        let at = if ours.is_some() && theirs.is_some() {
+            first_difference(&texts[0], &texts[1])
+        } else {
+            0
+        };
+        let (backup, cluster) = (self.told(ours, at), self.told(theirs, at));
         self.found.push(Difference { path: self.path.clone(), backup, cluster });
     }
 
-    fn told(&mut self, value: Option<&Value>) -> Value {
+    fn told(&mut self, value: Option<&Value>, differing: usize) -> Value {
         let Some(value) = value else { return Value::Null };
         if self.is_secret && !TOLD_OF_SECRETS.iter().any(|told| self.path.starts_with(told)) {
             return Value::from(HIDDEN);
@@ -136,8 +157,7 @@ impl Walk {
             self.told += text.len();
             return value.clone();
         }
-        let beginning: String = text.chars().take(BEGINNING).collect();
-        Value::from(format!("{beginning}... ({} bytes)", text.len()))
+        Value::from(format!("{} ({} bytes)", cut(&text, differing), text.len()))
     }
 }
 
@@ -185,13 +205,29 @@ mod tests {
 
     #[test]
     fn a_long_value_is_told_in_short_and_a_huge_one_nowhere_whole() {
-        let text = |length: usize| json!({"data": {"k": "v".repeat(length)}});
-        let found = found("configmaps", text(100), text(LARGEST_VALUE));
-        assert_eq!(found[0].backup, text(100)["data"]["k"]);
-        let short = format!("\"{}", "v".repeat(63));
-        assert_eq!(found[0].cluster, format!("{short}... (4098 bytes)"));
+        let text = |letter: &str, length: usize| json!({"data": {"k": letter.repeat(length)}});
+        let found = found("configmaps", text("v", 100), text("w", LARGEST_VALUE));
+        assert_eq!(found[0].backup, text("v", 100)["data"]["k"]);
+        let short = |letter: &str| format!("\"{}", letter.repeat(63));
+        assert_eq!(found[0].cluster, format!("{}... (4098 bytes)", short("w")));
         let shown = &words(&found)[0];
-        assert!(shown.starts_with(&format!("/data/k: {short}... in the backup, ")), "{shown}");
+        assert!(
+            shown.starts_with(&format!("/data/k: {}... in the backup, ", short("v"))),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn values_that_begin_alike_are_told_from_where_they_differ() {
+        for length in [100, LARGEST_VALUE] {
+            let text = |end: &str| json!({"data": {"k": format!("{}{end}", "ß".repeat(length))}});
+            let found = found("configmaps", text("one"), text("two"));
+            let shown = &words(&found)[0];
+            let alike = "ß".repeat(BEFORE);
+            for side in ["one", "two"] {
+                assert!(shown.contains(&format!("...{alike}{side}")), "{shown}");
+            }
+        }
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::owners::Unlinked;
 use super::plan::{Row, Verdict, kind_of};
 use super::prepare::{self, Prepared};
 use super::relink::Made;
-use super::wording::told;
-use super::{compare, jobs, made_first, node_ports, select};
+use super::wording::{self, told};
+use super::{compare, jobs, made_first, node_ports, remarks, select};
 use crate::engine::cluster::{self, Created};
 use crate::engine::model::{Catalog, Kind, Object};
 use crate::engine::report::Problem;
@@ -53,8 +53,9 @@ impl Execution<'_> {
         if let Some(fault) = prepared.fault {
             return Ok(self.failed(Problem::of_item(&target, "prepare", fault)));
         }
+        let remark = remarks::of(&prepared);
         let is_account = prepared.id.resource == GroupResource::core("serviceaccounts");
-        match row.verdict {
+        let outcome = match row.verdict {
             Verdict::Update if is_account => self.add_to_account(row, &kind, &prepared).await,
             Verdict::Update => self.update(row, &kind, prepared).await,
             _ if made_first::is_reserved(&prepared) => {
@@ -62,7 +63,11 @@ impl Execution<'_> {
             }
             Verdict::Recreate => self.recreate(index, row, &kind, prepared).await,
             _ => self.create(index, row, &kind, &prepared).await,
+        }?;
+        if outcome.is_changed() {
+            self.remark(&target, remark);
         }
+        Ok(outcome)
     }
 
     fn failed(&self, problem: Problem) -> Outcome {
@@ -136,7 +141,8 @@ impl Execution<'_> {
             Err(error) if error.is_unreachable() => Err(error.into()),
             Err(error) => {
                 let problem = Problem::of_item(id, operation, told(&id.resource, &error));
-                self.journal.error(problem.with_status(error.status()));
+                let hint = wording::hint(&id.resource, &error);
+                self.journal.error(Problem { hint, ..problem.with_status(error.status()) });
                 Ok(None)
             }
         }

@@ -6,14 +6,12 @@ use bowline_api::{GroupResource, ItemId};
 use futures::TryStreamExt as _;
 use serde_json::Value;
 
-use super::error::Error;
-use super::preflight::Ready;
 use super::quiesce;
-use crate::engine::cluster::ListScope;
+use crate::engine::cluster::{self, ListScope};
 use crate::engine::context::Context;
-use crate::engine::model::Object;
 use crate::engine::model::fields::{at, text_at};
 use crate::engine::model::kinds::is_built_in_group;
+use crate::engine::model::{Catalog, Object};
 
 /// A workload as an autoscaler names it: namespace, group, kind and name.
 pub(super) type Target = (String, String, String, String);
@@ -30,16 +28,16 @@ pub(super) fn may_be_scaled(resource: &GroupResource) -> bool {
 /// The workloads that autoscalers of these namespaces scale.
 pub(super) async fn targets(
     context: &Context,
-    ready: &Ready,
+    catalog: &Catalog,
     namespaces: BTreeSet<String>,
-) -> Result<BTreeSet<Target>, Error> {
+) -> Result<BTreeSet<Target>, cluster::Error> {
     let mut targets = BTreeSet::new();
     let resource = GroupResource::new("autoscaling", "horizontalpodautoscalers");
-    let Some(kind) = ready.catalog.get(&resource) else { return Ok(targets) };
+    let Some(kind) = catalog.get(&resource) else { return Ok(targets) };
     for namespace in namespaces {
         let scope = ListScope { namespace: Some(namespace.clone()), label_selector: None };
         let mut pages = context.cluster.list(kind, &scope);
-        while let Some(page) = pages.try_next().await.map_err(Error::Cluster)? {
+        while let Some(page) = pages.try_next().await? {
             let scalers = page.items.iter().filter_map(|it| serde_json::from_slice(&it.json).ok());
             targets.extend(scalers.filter_map(|scaler: Object| target(&namespace, &scaler)));
         }
@@ -58,6 +56,13 @@ fn target(namespace: &str, scaler: &Object) -> Option<Target> {
     ))
 }
 
+/// Whether an autoscaler of the target decides how many pods this object has.
+pub(super) fn is_target(targets: &BTreeSet<Target>, id: &ItemId, object: &Object) -> bool {
+    let kind = text_at(object, &["kind"]).unwrap_or_default().to_owned();
+    let namespace = id.namespace.clone().unwrap_or_default();
+    targets.contains(&(namespace, id.resource.group.clone(), kind, id.name.clone()))
+}
+
 /// Leaves a workload as many pods as it has, if an autoscaler of the target decides that.
 pub(super) fn keep_replicas(
     targets: &BTreeSet<Target>,
@@ -65,9 +70,7 @@ pub(super) fn keep_replicas(
     ours: &mut Object,
     live: &Object,
 ) {
-    let kind = text_at(ours, &["kind"]).unwrap_or_default().to_owned();
-    let namespace = id.namespace.clone().unwrap_or_default();
-    if !targets.contains(&(namespace, id.resource.group.clone(), kind, id.name.clone())) {
+    if !is_target(targets, id, ours) {
         return;
     }
     let mut live = live.clone();

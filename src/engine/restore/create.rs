@@ -126,6 +126,7 @@ async fn bring_back(execution: &Execution<'_>) -> Result<Vec<VolumeReport>, Caus
     journal.expect(execution.plan.rows.len() as u64);
     quiesce::down(execution).await?;
     let ((), volumes) = futures::try_join!(execution.steps(), volumes::restore_all(execution))?;
+    execution.count_remarks();
     journal.stage(Stage::Awaiting);
     let awaiting = readiness::await_workloads(execution, &volumes);
     let (awaited, ()) = futures::join!(awaiting, hooks::run(execution));

@@ -4,6 +4,7 @@ use bowline_api::{GroupResource, ItemId};
 use futures::{StreamExt as _, stream};
 
 use super::alterations;
+use super::autoscaled;
 use super::create::{check, journal, warn};
 use super::document::{PlanFooter, PlanHeader, PlanReader, PlannedItem};
 use super::error::Error;
@@ -179,7 +180,7 @@ async fn planned(
         });
     };
     let planned = PlannedItem {
-        transformations: prepared.changes.clone(),
+        transformations: transformations(plan, row, &prepared),
         hint: row.hint.map(str::to_owned),
         hints: prepared.hints.clone(),
         differences: differences(row),
@@ -189,6 +190,17 @@ async fn planned(
         Some(rehearsals) => Ok(tried(planned, rehearsals.rehearse(row, prepared).await?)),
         None => Ok(planned),
     }
+}
+
+/// How an object is changed before it is made, and what of it is left to others.
+fn transformations(plan: &Plan<'_>, row: &Row<'_>, prepared: &Prepared) -> Vec<String> {
+    let mut changes = prepared.changes.clone();
+    let targets = &plan.preparation.autoscaled;
+    let is_there = matches!(row.verdict, Verdict::Update | Verdict::Recreate);
+    if is_there && autoscaled::is_target(targets, &prepared.id, &prepared.object) {
+        changes.push("replicas left to the autoscaler".to_owned());
+    }
+    changes
 }
 
 /// Where an object differs from what is there, unless that was found to be of no account.

@@ -5,7 +5,7 @@ use bowline_api::SnapshotterError;
 use super::alterations;
 use crate::engine::context::{Right, rights};
 use crate::engine::model::{filter, hooks, names, zones};
-use crate::engine::report::Phase;
+use crate::engine::report::{Phase, RestoreReport};
 use crate::engine::{archive, cluster, store};
 
 /// Why a restore was not made. Only [`Error::Broken`] and [`Error::Interrupted`] come after something
@@ -27,6 +27,16 @@ pub enum Error {
         location: String,
         /// Why it cannot be resumed.
         reason: String,
+    },
+    /// The very same was asked for before, and is done.
+    #[error("restore \"{name}\" exists already in {location}: it is done")]
+    Done {
+        /// The restore's name.
+        name: String,
+        /// The location's URL.
+        location: String,
+        /// What came of it.
+        report: Box<RestoreReport>,
     },
     /// The restore went into another cluster than this one.
     #[error("restore \"{name}\" went into another cluster than this one")]

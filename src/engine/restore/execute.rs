@@ -16,6 +16,7 @@ use super::gate::Gate;
 use super::owners::Owners;
 use super::plan::{Plan, Row, Turn, Verdict, kind_of};
 use super::preflight::{Ready, Request};
+use super::remarks::Remarks;
 use super::{jobs, namespaces, registrations};
 use crate::engine::clock::pause;
 use crate::engine::cluster::{Creation, Object};
@@ -53,6 +54,18 @@ impl Outcome {
         matches!(self, Self::Created | Self::Recreated)
     }
 
+    /// What the log says of it; nothing of what it tells as a problem anyway.
+    fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Created => Some("created"),
+            Self::Updated => Some("updated"),
+            Self::Recreated => Some("deleted and made anew"),
+            Self::Unchanged => Some("unchanged"),
+            Self::Skipped => Some("skipped"),
+            Self::Differs | Self::Failed => None,
+        }
+    }
+
     /// Whether the object is another than before.
     pub(super) fn is_changed(self) -> bool {
         self.is_made() || self == Self::Updated
@@ -73,6 +86,7 @@ pub(super) struct Execution<'a> {
     /// Claims, as they were backed up, that nothing may start on: something else made them.
     pub lost: Mutex<BTreeSet<ItemId>>,
     pub gate: Gate,
+    pub remarks: Remarks,
     /// Whether everybody who has the location can read of this restore.
     pub is_recorded: bool,
     /// How many hooks were run.
@@ -104,6 +118,7 @@ impl<'a> Execution<'a> {
             owners,
             done,
             gate,
+            remarks: Remarks::default(),
             lost,
             is_recorded,
             hooks: Tally::default(),
@@ -157,12 +172,18 @@ impl<'a> Execution<'a> {
         self.relink_last().await
     }
 
-    /// Notes what became of an object.
-    pub(super) fn record(&self, row: usize, outcome: Outcome) {
+    /// Notes what became of an object; the log has a line for each.
+    pub(super) fn record(&self, index: usize, outcome: Outcome) {
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-        outcomes.insert(row, outcome);
+        outcomes.insert(index, outcome);
         drop(outcomes);
-        self.journal.item(&self.plan.rows[row].entry.id());
+        let row = &self.plan.rows[index];
+        if let Some(word) = outcome.word() {
+            let reason = if row.reason.is_empty() { "" } else { ": " };
+            let text = format!("{word}{reason}{}", row.reason);
+            self.journal.log_about(&self.target(row), &text);
+        }
+        self.journal.item(&row.entry.id());
     }
 
     /// What became of each object.
@@ -351,4 +372,23 @@ fn is_established(definition: &Object) -> bool {
         })
     };
     holds("Established") && holds("NamesAccepted")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::object;
+    use super::*;
+
+    #[test]
+    fn a_definition_is_established_once_its_names_are_accepted_too() {
+        let of = |names: &str, established: &str| {
+            let condition = |kind: &str, status: &str| json!({"type": kind, "status": status});
+            let conditions =
+                [condition("NamesAccepted", names), condition("Established", established)];
+            is_established(&object(json!({"status": {"conditions": conditions}})))
+        };
+        assert!(of("True", "True"));
+        assert!(!of("False", "True") && !of("True", "False"));
+        assert!(!is_established(&Object::new()));
+    }
 }

@@ -20,12 +20,13 @@ use super::preflight::{Ready, Request};
 use super::prepare;
 use super::same_volumes::SameVolumes;
 use super::select;
-use crate::engine::cluster::{ListScope, Listed};
+use crate::engine::cluster::{self, ListScope, Listed};
 use crate::engine::context::Context;
 use crate::engine::model::Kind;
 use crate::engine::model::fields::text_at;
-use crate::engine::model::kinds::Step;
+use crate::engine::model::kinds::{Step, is_built_in_group};
 use crate::engine::model::restore::ExistingResourcePolicy;
+use crate::engine::report::chain;
 
 /// Rows of one kind in one namespace of the target, by the name in the target.
 struct Group<'a> {
@@ -45,6 +46,40 @@ struct Found {
     dying: bool,
 }
 
+/// What a list in the target told.
+enum Look {
+    /// What is there of a group.
+    Seen(Vec<Found>),
+    /// The API is served and does not answer: of these rows nothing is known.
+    Blind { rows: Vec<usize>, reason: String },
+}
+
+impl Look {
+    fn tell(self, rows: &mut [Row<'_>]) {
+        match self {
+            Self::Seen(found) => found.into_iter().for_each(|it| decide(&mut rows[it.row], it)),
+            Self::Blind { rows: unknown, reason } => {
+                for row in unknown {
+                    refuse(&mut rows[row], &reason);
+                }
+            }
+        }
+    }
+}
+
+/// Of what may be there already nobody knows what making it would come to.
+fn refuse(row: &mut Row<'_>, reason: &str) {
+    // A claim that cannot have its volume is refused for that.
+    if row.verdict == Verdict::Create {
+        row.decide(Verdict::Refuse, reason.to_owned());
+        row.hint = Some(MUST_ANSWER);
+    }
+}
+
+/// What helps where an API does not answer.
+const MUST_ANSWER: &str = "see that what serves its API answers, a backend or a conversion webhook; \
+     bowline restore resume then makes it";
+
 /// What live objects are judged by.
 struct Judge<'a> {
     context: &'a Context,
@@ -63,7 +98,8 @@ pub(super) async fn compare(
     plan: &mut Plan<'_>,
 ) -> Result<(), Error> {
     let scaled = scaled_namespaces(plan, namespaces);
-    plan.preparation.autoscaled = autoscaled::targets(context, ready, scaled).await?;
+    let targets = autoscaled::targets(context, &ready.catalog, scaled).await;
+    plan.preparation.autoscaled = targets.map_err(Error::Cluster)?;
     let groups = groups(ready, plan, namespaces);
     let policy = request.spec.existing_resource_policy.unwrap_or_default();
     let volumes = if groups.iter().any(|group| group.kind.resource == claims::claims()) {
@@ -73,13 +109,13 @@ pub(super) async fn compare(
     };
     let judge = Judge { context, ready, preparation: &plan.preparation, volumes, policy };
     let judge = &judge;
-    let found: Vec<Vec<Found>> = stream::iter(groups)
-        .map(|group| async move { judge.look_up(group).await })
+    let found: Vec<Look> = stream::iter(groups)
+        .map(|group| async move { judge.look(group).await })
         .buffer_unordered(context.limits.lists)
         .try_collect()
         .await?;
-    for found in found.into_iter().flatten() {
-        decide(&mut plan.rows[found.row], found);
+    for look in found {
+        look.tell(&mut plan.rows);
     }
     dependents::spare(context, ready, plan).await
 }
@@ -154,8 +190,28 @@ fn is_compared(row: &Row<'_>) -> bool {
     row.verdict == Verdict::Create || is_claim && row.verdict == Verdict::Refuse
 }
 
+/// Whether it is this list alone that cannot be had: the API server lets us in, and somebody else
+/// serves or converts these objects.
+fn is_of_one_api(kind: &Kind, error: &cluster::Error) -> bool {
+    let is_answer = error.status().is_some_and(|code| !matches!(code, 401 | 403));
+    is_answer && !is_built_in_group(&kind.resource.group)
+}
+
 impl Judge<'_> {
-    async fn look_up(&self, group: Group<'_>) -> Result<Vec<Found>, Error> {
+    /// Looks for what is there; one API that does not answer does not keep all others from being
+    /// restored.
+    async fn look(&self, group: Group<'_>) -> Result<Look, Error> {
+        match self.look_up(&group).await {
+            Ok(found) => Ok(Look::Seen(found)),
+            Err(Error::Cluster(error)) if is_of_one_api(&group.kind, &error) => Ok(Look::Blind {
+                rows: group.indices.into_values().collect(),
+                reason: format!("whether it is there is not known: {}", chain(&error)),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn look_up(&self, group: &Group<'_>) -> Result<Vec<Found>, Error> {
         let scope = ListScope { namespace: group.namespace.clone(), label_selector: None };
         let mut pages = self.context.cluster.list(&group.kind, &scope);
         let mut found = Vec::new();

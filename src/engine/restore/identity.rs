@@ -18,7 +18,7 @@ use crate::engine::model::Kind;
 use crate::engine::model::restore::{RestoreRecord, RestoreSpec};
 use crate::engine::model::selector::{Selector, Selectors};
 use crate::engine::model::volume::tags;
-use crate::engine::report::Phase;
+use crate::engine::report::{Phase, RestoreReport};
 use crate::engine::store::{BackupStore, RestoreEntry};
 
 /// A restore's identity, and what is known of earlier runs of it.
@@ -101,27 +101,34 @@ fn check(
         let context = context.cluster.context_name().map(str::to_owned);
         return Err(Error::OtherCluster { name, context });
     }
-    match obstacle(request, ready, found) {
-        None => Ok(()),
-        Some(reason) => {
-            let (location, reason) = (store.url().to_owned(), reason.to_owned());
-            Err(Error::NameInUse { name, location, reason })
+    let location = store.url().to_owned();
+    match (obstacle(request, ready, found), done(found)) {
+        (None, None) => Ok(()),
+        (None, Some(report)) => {
+            Err(Error::Done { name, location, report: Box::new(report.clone()) })
         }
+        (Some(reason), _) => Err(Error::NameInUse { name, location, reason: reason.to_owned() }),
     }
+}
+
+/// What came of a restore of which nothing is left to do.
+fn done(found: &RestoreEntry) -> Option<&RestoreReport> {
+    let is_done = |phase| !matches!(phase, Phase::PartiallyFailed | Phase::Failed);
+    let result = found.result.as_ref().filter(|_| !found.is_unfinished());
+    result.filter(|it| is_done(it.phase))
 }
 
 fn obstacle(request: &Request, ready: &Ready, found: &RestoreEntry) -> Option<&'static str> {
     let record = &found.record;
     let is_same = (&record.spec, &record.labels, &record.annotations)
         == (&asked(request, record), &request.labels, &request.annotations);
-    let is_done = |phase| !matches!(phase, Phase::PartiallyFailed | Phase::Failed);
     match &found.result {
         _ if request.start == Start::Anew => Some("its name is taken"),
-        Some(result) if !found.is_unfinished() && is_done(result.phase) => Some("it is done"),
         _ if record.backup_uid != ready.opened.backup.metadata.uid => {
             Some("it was of another backup")
         }
         _ if record.cluster_uid != ready.cluster_uid => Some("it was into another cluster"),
+        Some(_) if !is_same && done(found).is_some() => Some("it is done"),
         Some(_) if !is_same => Some("it asked for something else"),
         None if !is_same => Some("it was interrupted and asked for something else"),
         _ => None,

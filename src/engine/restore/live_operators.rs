@@ -104,7 +104,8 @@ async fn authority(context: &Context, ready: &Ready) -> Result<Authority, cluste
     Ok(Authority::new(take(false), take(true)))
 }
 
-async fn each(
+/// Looks at every object of a kind in the target.
+pub(super) async fn each(
     context: &Context,
     ready: &Ready,
     resource: &GroupResource,

@@ -28,6 +28,7 @@ mod error;
 mod execute;
 mod existing;
 mod existing_claims;
+mod fail_closed;
 mod fixed;
 mod gate;
 mod hints;
@@ -67,6 +68,7 @@ mod recreate;
 mod registrations;
 mod rehearsal;
 mod relink;
+mod remarks;
 mod rights;
 mod same_volumes;
 #[cfg(test)]

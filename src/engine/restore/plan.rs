@@ -23,7 +23,8 @@ use super::staging::{self, Stage};
 use super::versions::Versions;
 use super::{alterations, children, classes, clones, earlier_jobs, earlier_volumes, existing};
 use super::{
-    live_operators, makers, mounters, node_ports, owners, reattach, snapshots, take_over, zones,
+    fail_closed, live_operators, makers, mounters, node_ports, owners, reattach, snapshots,
+    take_over, zones,
 };
 use crate::engine::archive::Entry;
 use crate::engine::context::Context;
@@ -44,8 +45,9 @@ pub enum Verdict {
     Unchanged,
     /// It is there and differs; it is left as it is.
     Differs,
-    /// It is there and differs; it is changed to what the backup holds. A service account only gets what
-    /// the backup's has beyond it.
+    /// It is there and differs; it is changed to what the backup holds. A service account always gets
+    /// what the backup's has beyond it, and loses nothing; what it says otherwise is changed only by
+    /// `--existing-resource-policy=update`.
     Update,
     /// It is there and differs; it is deleted and made anew.
     Recreate,
@@ -267,7 +269,8 @@ async fn by_tables<'a>(
 ) -> Result<Plan<'a>, Error> {
     let mut preparation = preparation(request, ready, &identity.record.uid);
     alterations::ask_for(request, &mut preparation)?;
-    let selected = select::select(ready)?;
+    let mut selected = select::select(ready)?;
+    selected.retain(|it| !is_there_as_home(ready, &preparation, namespaces, &it.entry.id()));
     let versions = Versions::of(context, ready, aggregated_apis(ready, &selected)?).await?;
     let tables = Tables { ready, request, versions: &versions, preparation: &preparation };
     let rows = selected.into_iter().map(|selected| tables.classify(selected));
@@ -281,6 +284,7 @@ async fn by_tables<'a>(
     warnings.extend(ignored::warning(&ready.opened.contents.ignored));
     let (quiesced, gone) = quiesce::plan(context, ready, request, identity.runs > 0).await?;
     warnings.extend(gone);
+    warnings.extend(fail_closed::look(context, ready, &quiesced).await);
     Ok(Plan {
         rows,
         claims: Vec::new(),
@@ -309,6 +313,16 @@ fn preparation(request: &Request, ready: &Ready, uid: &str) -> Preparation {
         finished_jobs: request.spec.restore_finished_jobs,
         ..Preparation::default()
     }
+}
+
+/// Whether it is a namespace that the filters leave out, and that is there: it is left as it is.
+fn is_there_as_home(
+    ready: &Ready,
+    preparation: &Preparation,
+    namespaces: &Namespaces,
+    id: &ItemId,
+) -> bool {
+    select::is_home_only(ready, id) && namespaces.contains(&preparation.target(id).name)
 }
 
 /// Namespaces that must be made although the backup does not hold them.

@@ -41,6 +41,8 @@ pub(super) struct Prepared {
     pub uses: Vec<Use>,
     /// Why a modifier does not fit it. Such an object must not be made.
     pub fault: Option<String>,
+    /// Of the changes those that somebody may miss who relied on what it had.
+    pub losses: Vec<String>,
     /// Where it still names a mapped namespace by its old name. Never holds values of a Secret.
     pub hints: Vec<String>,
 }
@@ -69,7 +71,7 @@ const TRANSIENT_FINALIZERS: &[&str] = &[
 /// Prepares a recorded object for the target: what the server sets goes, what leads into the old cluster
 /// is cut or led over, the rest stays as it is, unknown fields too.
 pub(super) fn prepare(id: &ItemId, object: Object, context: &Preparation) -> Prepared {
-    let mut draft = Draft { id, object, context, changes: Vec::new() };
+    let mut draft = Draft { id, object, context, changes: Vec::new(), losses: Vec::new() };
     versions::tell(&mut draft);
     outward::detach(&mut draft);
     if let Some(apply) = action(&id.resource) {
@@ -97,6 +99,7 @@ pub(super) fn prepare(id: &ItemId, object: Object, context: &Preparation) -> Pre
         status,
         uses,
         fault,
+        losses: draft.losses,
         hints,
     }
 }

@@ -3,7 +3,7 @@
 //! What they had is noted in an annotation by the very patch that scales them down: whoever comes
 //! after a crash finds it there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use super::execute::Execution;
 use super::plan::{Plan, Verdict};
 use super::pods;
 use super::preflight::{Ready, Request};
+use super::staging::PodTemplate;
 use crate::engine::clock::pause;
 use crate::engine::cluster::{ListScope, Object};
 use crate::engine::context::Context;
@@ -53,6 +54,10 @@ pub(super) struct Quiesced {
     pub replicas: i64,
     /// Which pods are its own.
     pub selector: Option<String>,
+    /// The labels of its pods.
+    pub labels: BTreeMap<String, String>,
+    /// The kind of those that may scale it up, where it was looked for them.
+    pub scalers: Option<GroupResource>,
     /// Who may scale it up meanwhile.
     overseer: Option<String>,
 }
@@ -74,9 +79,15 @@ pub(super) async fn plan(
             let live = context.cluster.get(kind, Some(namespace), name).await;
             let Some(live) = live.map_err(Error::Cluster)? else { continue };
             let id = ItemId::namespaced(kind.resource.clone(), namespace, name);
-            let overseer = overseer(context, ready, kind, namespace, &live).await?;
+            let scalers = scalers(ready).filter(|_| syncer(&live).is_none());
+            let overseer = match scalers {
+                Some(scalers) => scaler(context, scalers, kind, namespace, &live).await?,
+                None => syncer(&live).map(str::to_owned),
+            };
             found.push(Quiesced {
                 kind: kind.clone(),
+                labels: PodTemplate::of(&id, &live).unwrap_or_default().labels,
+                scalers: scalers.map(|it| it.resource.clone()),
                 id,
                 replicas: noted(&live).unwrap_or_else(|| replicas(&live)),
                 selector: pods::selector(&live),
@@ -147,23 +158,34 @@ async fn names(context: &Context, ready: &Ready, namespace: &str) -> Result<Vec<
     Ok(names)
 }
 
-/// Who sets the scale of a workload, as far as that shows.
-async fn overseer(
+/// What sets a workload to what is written elsewhere, as far as that shows.
+fn syncer(live: &Object) -> Option<&'static str> {
+    OVERSEERS.iter().find(|(path, _)| text_at(live, path).is_some()).map(|(_, who)| *who)
+}
+
+fn scalers(ready: &Ready) -> Option<&Kind> {
+    ready.catalog.get(&GroupResource::new("autoscaling", "horizontalpodautoscalers"))
+}
+
+/// The autoscaler of a workload.
+///
+/// That it may not be looked for is told with the rights that the plan needs.
+async fn scaler(
     context: &Context,
-    ready: &Ready,
+    scalers: &Kind,
     kind: &Kind,
     namespace: &str,
     live: &Object,
 ) -> Result<Option<String>, Error> {
-    let told = OVERSEERS.iter().find(|(path, _)| text_at(live, path).is_some());
-    if let Some((_, who)) = told {
-        return Ok(Some((*who).to_owned()));
-    }
-    let resource = GroupResource::new("autoscaling", "horizontalpodautoscalers");
-    let Some(scalers) = ready.catalog.get(&resource) else { return Ok(None) };
     let scope = ListScope { namespace: Some(namespace.to_owned()), label_selector: None };
     let mut pages = context.cluster.list(scalers, &scope);
-    while let Some(page) = pages.try_next().await.map_err(Error::Cluster)? {
+    loop {
+        let page = match pages.try_next().await {
+            Ok(Some(page)) => page,
+            Ok(None) => return Ok(None),
+            Err(error) if error.status() == Some(403) => return Ok(None),
+            Err(error) => return Err(Error::Cluster(error)),
+        };
         for listed in &page.items {
             let scaler: Object = serde_json::from_slice(&listed.json).unwrap_or_default();
             let of = |key| text_at(&scaler, &["spec", "scaleTargetRef", key]);
@@ -173,7 +195,6 @@ async fn overseer(
             }
         }
     }
-    Ok(None)
 }
 
 /// What the plan says of the workloads that are to be quiet.

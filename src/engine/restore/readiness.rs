@@ -16,6 +16,7 @@ use super::select;
 use crate::engine::clock::pause;
 use crate::engine::cluster::{ListScope, Listed, Object};
 use crate::engine::model::Kind;
+use crate::engine::model::fields::{maps_at, text_at};
 use crate::engine::model::kinds;
 use crate::engine::report::{Problem, VolumeReport, chain};
 
@@ -24,6 +25,9 @@ const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Of how many workloads that are not ready the pods are looked at.
 const EXPLAINED: usize = 50;
+
+/// The conditions by which controllers tell that they cannot make pods, or gave up.
+const FAILURES: [&str; 2] = ["ReplicaFailure", "Failed"];
 
 /// A workload that is awaited.
 struct Awaited {
@@ -35,6 +39,8 @@ struct Awaited {
     selector: Option<String>,
     /// What is missing; none once it is ready.
     missing: Option<String>,
+    /// Why it gets no pods, in its controller's words.
+    failures: Vec<String>,
 }
 
 /// Waits for every workload that this restore made; those not ready in time are errors.
@@ -76,10 +82,11 @@ fn names(awaited: &[Awaited]) -> String {
 /// Tells what was not ready in time, and why, as far as that can be found out.
 async fn report_unready(execution: &Execution<'_>, unready: &[Awaited], timeout: Duration) {
     let mut explained = EXPLAINED;
-    for Awaited { id, selector, missing, .. } in unready {
+    for Awaited { id, selector, missing, failures, .. } in unready {
         let selector = selector.as_deref();
         let missing = missing.as_deref().unwrap_or_default();
         let mut parts = vec![format!("not ready within {} s: {missing}", timeout.as_secs())];
+        parts.extend(failures.iter().cloned());
         if explained > 0 {
             explained -= 1;
             match pods::reasons(execution, id, selector).await {
@@ -124,8 +131,14 @@ fn awaited(execution: &Execution<'_>, volumes: &[VolumeReport]) -> Result<Vec<Aw
             let message = format!("{lost} of its pods wait for a claim that has no volume");
             execution.journal.error(Problem::of_item(&id, "await", message));
         }
-        let (selector, missing) = (pods::selector(&object), Some(String::new()));
-        awaited.push(Awaited { id, kind: kind.into_owned(), lost, selector, missing });
+        awaited.push(Awaited {
+            id,
+            kind: kind.into_owned(),
+            lost,
+            selector: pods::selector(&object),
+            missing: Some(String::new()),
+            failures: Vec::new(),
+        });
     }
     Ok(awaited)
 }
@@ -209,10 +222,12 @@ async fn look(execution: &Execution<'_>, awaited: &mut [Awaited]) -> Result<(), 
             }));
         }
         for workload in &mut group {
-            workload.missing = match live.get(&workload.id.name) {
+            let live = live.get(&workload.id.name);
+            workload.missing = match live {
                 Some(object) => missing(object, workload.lost),
                 None => Some("it is gone".to_owned()),
             };
+            workload.failures = live.map(failures).unwrap_or_default();
         }
     }
     Ok(())
@@ -223,7 +238,7 @@ fn missing(object: &Map<String, Value>, lost: u64) -> Option<String> {
     let number = |pointer: &str| Value::pointer(&Value::Object(object.clone()), pointer)?.as_u64();
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
     if kind == "Pod" {
-        return pod_missing(object);
+        return if lost > 0 { None } else { pod_missing(object) };
     }
     let observed = number("/status/observedGeneration");
     if observed.is_some_and(|observed| Some(observed) < number("/metadata/generation")) {
@@ -240,6 +255,16 @@ fn missing(object: &Map<String, Value>, lost: u64) -> Option<String> {
     let wanted = wanted.unwrap_or(0).saturating_sub(lost);
     let ready = ready.unwrap_or(0);
     (ready < wanted).then(|| format!("{ready} of {wanted} pods are ready"))
+}
+
+/// Why a workload gets no pods: quotas, admission, a service account that is not there.
+fn failures(workload: &Object) -> Vec<String> {
+    let conditions = maps_at(workload, &["status", "conditions"]);
+    let holds = conditions.filter(|it| {
+        text_at(it, &["type"]).is_some_and(|kind| FAILURES.contains(&kind))
+            && text_at(it, &["status"]) == Some("True")
+    });
+    holds.filter_map(|it| text_at(it, &["message"])).map(str::to_owned).collect()
 }
 
 fn pod_missing(pod: &Map<String, Value>) -> Option<String> {
@@ -306,6 +331,28 @@ mod tests {
         assert!(missing(&set(2, 3), 0).is_some());
         assert!(missing(&set(1, 2), 0).is_some());
         assert_eq!(missing(&set(1, 2), 1), None);
+    }
+
+    #[test]
+    fn a_pod_whose_claim_has_no_volume_is_not_awaited() {
+        let pod = object(&json!({"kind": "Pod", "status": {"phase": "Pending"},
+            "spec": {"volumes": [{"persistentVolumeClaim": {"claimName": "files"}}]}}));
+        assert!(missing(&pod, 0).is_some());
+        assert_eq!(missing(&pod, pods_without_claim(&id("pods", "p"), &pod, &lost("files"))), None);
+    }
+
+    #[test]
+    fn a_workload_that_gets_no_pods_says_why() {
+        let failure = |kind: &str, status: &str| {
+            object(
+                &json!({"status": {"conditions": [{"type": "Progressing", "status": "True", "message": "not this"},
+                {"type": kind, "status": status, "reason": "FailedCreate", "message": "serviceaccount \"web\" not found"}]}}),
+            )
+        };
+        let told = ["serviceaccount \"web\" not found"];
+        assert_eq!(failures(&failure("ReplicaFailure", "True")), told);
+        assert_eq!(failures(&failure("Failed", "True")), told);
+        assert_eq!(failures(&failure("ReplicaFailure", "False")), [""; 0]);
     }
 
     #[test]

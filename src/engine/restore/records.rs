@@ -26,8 +26,8 @@ pub(super) struct Records<'a> {
     pub run: u32,
     /// Whether everybody who has the location can read of it.
     pub is_shared: bool,
-    /// What runs logged that were interrupted.
-    earlier: String,
+    /// What runs logged that were interrupted, packed.
+    earlier: Vec<u8>,
 }
 
 /// Whether the location takes records.
@@ -76,7 +76,7 @@ impl<'a> Records<'a> {
     ) -> Result<Self, Cause> {
         let Identity { record, runs } = identity;
         let mut records =
-            Self { store: None, record, run: 1, is_shared: false, earlier: String::new() };
+            Self { store: None, record, run: 1, is_shared: false, earlier: Vec::new() };
         match place {
             Place::Location => {
                 records.is_shared = true;
@@ -125,7 +125,10 @@ impl<'a> Records<'a> {
         self.run = run;
         journal.note(&format!("run {run} of this restore: it goes on with what is there"));
         let Some(store) = self.store else { return Ok(()) };
-        self.earlier = interrupted_log(store, &self.record).await?;
+        let earlier = interrupted_log(store, &self.record).await?;
+        if !earlier.is_empty() {
+            self.earlier = SideFile::gz(String::new(), earlier.as_bytes())?.content.to_vec();
+        }
         let document = RestoreRun {
             run,
             uid: Uuid::new_v4().to_string(),
@@ -178,7 +181,7 @@ impl<'a> Records<'a> {
             SideFile::json_gz(keys.item_operations(), &Vec::<()>::new())?,
             SideFile::json_gz(keys.volume_info(), &volume_infos(execution, report))?,
             SideFile::json_gz(keys.results(), &results)?,
-            SideFile { key: keys.logs(), content: self.log(execution)?.into() },
+            SideFile { key: keys.logs(), content: self.log(execution).into() },
         ];
         for file in files {
             self.add(store, file).await?;
@@ -188,12 +191,11 @@ impl<'a> Records<'a> {
     }
 
     /// Packs all that was logged and is in no whole log yet.
-    fn log(&self, execution: &Execution<'_>) -> Result<Vec<u8>, store::Error> {
-        let earlier = SideFile::gz(String::new(), self.earlier.as_bytes())?;
-        let mut log = if self.earlier.is_empty() { Vec::new() } else { earlier.content.to_vec() };
+    fn log(&self, execution: &Execution<'_>) -> Vec<u8> {
+        let mut log = self.earlier.clone();
         // Packed texts one after the other are one packed text.
         log.extend(execution.journal.log().unwrap_or_default());
-        Ok(log)
+        log
     }
 
     /// Writes a file; where an earlier run did, under a key with the number of this one.

@@ -1,6 +1,6 @@
 //! Server-side dry runs: what admission and schemas say to each object, before anything is made.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use bowline_api::GroupResource;
 use serde::Serialize;
@@ -11,11 +11,10 @@ use super::jobs;
 use super::plan::{Plan, Row, Verdict, kind_of};
 use super::preflight::Ready;
 use super::prepare::Prepared;
-use super::wording::guarded;
+use super::wording::{guarded, said};
 use crate::engine::cluster::{self, Cluster, Created, Creation};
 use crate::engine::model::kinds::Step;
 use crate::engine::model::{Kind, Object};
-use crate::engine::report::chain;
 
 /// How thoroughly a plan is tried out. In `kubectl`'s words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -111,16 +110,21 @@ const LOOKED_UP: &[&str] = &[
     "storageclasses.storage.k8s.io",
 ];
 
+const NAMESPACE: &str = "Namespace";
+
 /// How a webhook that must not be called for a dry run is told of.
 const NO_DRY_RUN: &str = "does not support dry run";
+
+/// Names of objects that the plan makes, with their kind.
+type Awaited = BTreeMap<String, String>;
 
 /// Where objects are tried out.
 #[derive(Debug)]
 pub(super) struct Rehearsals<'a> {
     cluster: &'a Cluster,
     ready: &'a Ready,
-    /// What the plan makes and others are checked against.
-    awaited: BTreeSet<String>,
+    /// What the plan makes and others are checked against: by name, as what.
+    awaited: Awaited,
 }
 
 impl<'a> Rehearsals<'a> {
@@ -129,8 +133,15 @@ impl<'a> Rehearsals<'a> {
             |resource: &GroupResource| LOOKED_UP.contains(&resource.to_string().as_str());
         let made = plan.rows.iter().filter(|row| row.verdict == Verdict::Create);
         let made = made.filter(|row| is_looked_up(row.entry.resource()));
-        let made = made.map(|row| plan.preparation.target(&row.entry.id()).name);
-        let awaited = made.chain(plan.bare_namespaces.iter().cloned()).collect();
+        let made = made.map(|row| {
+            let kind = ready.catalog.get(row.entry.resource());
+            let kind = kind.map_or_else(|| row.entry.resource().to_string(), |it| it.kind.clone());
+            (plan.preparation.target(&row.entry.id()).name, kind)
+        });
+        let bare = plan.bare_namespaces.iter().map(|name| (name.clone(), NAMESPACE.to_owned()));
+        let mut awaited: Awaited = made.collect();
+        // What lies in a namespace that is not there is refused for that before anything else.
+        awaited.extend(bare);
         Self { cluster, ready, awaited }
     }
 
@@ -185,17 +196,13 @@ impl<'a> Rehearsals<'a> {
 }
 
 /// Whether a refusal is one, or only says that something is not there yet which the plan makes.
-fn judge(
-    resource: &GroupResource,
-    error: &cluster::Error,
-    awaited: &BTreeSet<String>,
-) -> Rehearsal {
+fn judge(resource: &GroupResource, error: &cluster::Error, awaited: &Awaited) -> Rehearsal {
     let message = said(error);
     if message.contains(NO_DRY_RUN) {
         return Rehearsal::not_asked(guarded(resource, error, || message));
     }
-    if let Some(name) = lacks(error, &message, awaited) {
-        return Rehearsal::not_asked(format!("\"{name}\" is not there yet"));
+    if let Some((name, kind)) = lacks(error, &message, awaited) {
+        return Rehearsal::not_asked(format!("{kind} \"{name}\" is not there yet"));
     }
     if matches!(error, cluster::Error::NotServed { .. }) {
         return Rehearsal::not_asked("its definition is not there yet");
@@ -207,8 +214,8 @@ fn judge(
 fn lacks<'a>(
     error: &cluster::Error,
     message: &str,
-    awaited: &'a BTreeSet<String>,
-) -> Option<&'a str> {
+    awaited: &'a Awaited,
+) -> Option<(&'a String, &'a String)> {
     let is_lacking = matches!(error.status(), Some(403 | 404))
         && (message.contains("not found") || message.contains("was found"));
     if !is_lacking {
@@ -216,16 +223,7 @@ fn lacks<'a>(
     }
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':');
     let mut words = message.split(|c| !is_part(c));
-    words.find_map(|word| awaited.get(word)).map(String::as_str)
-}
-
-fn said(error: &cluster::Error) -> String {
-    match error {
-        cluster::Error::Api { message, .. }
-        | cluster::Error::Forbidden { message, .. }
-        | cluster::Error::Unauthorized { message, .. } => message.clone(),
-        other => chain(other),
-    }
+    words.find_map(|word| awaited.get_key_value(word))
 }
 
 #[cfg(test)]
@@ -239,23 +237,30 @@ mod tests {
             403 => cluster::Error::Forbidden { request, message },
             code => cluster::Error::Api { request, code, reason: reason.to_owned(), message },
         };
-        let awaited = ["shop", "web", "system:high"].map(str::to_owned).into();
+        let awaited =
+            [("shop", NAMESPACE), ("web", "ServiceAccount"), ("system:high", "PriorityClass")];
+        let awaited = awaited.map(|(name, kind)| (name.to_owned(), kind.to_owned())).into();
         judge(&resource.parse().unwrap(), &error, &awaited)
     }
 
     #[test]
     fn what_the_plan_makes_first_is_no_refusal() {
-        for (code, message) in [
-            (404, "namespaces \"shop\" not found"),
+        for (code, message, expected) in [
+            (404, "namespaces \"shop\" not found", "Namespace \"shop\""),
             (
                 403,
                 "pods \"p\" is forbidden: error looking up service account other/web: serviceaccount \"web\" not found",
+                "ServiceAccount \"web\"",
             ),
-            (403, "pods \"p\" is forbidden: no PriorityClass with name system:high was found"),
+            (
+                403,
+                "pods \"p\" is forbidden: no PriorityClass with name system:high was found",
+                "PriorityClass \"system:high\"",
+            ),
         ] {
             let found = judged("pods", code, "NotFound", message);
             assert_eq!(found.status, RehearsalStatus::NotAsked, "{message}");
-            assert!(found.message.unwrap().ends_with("\" is not there yet"));
+            assert_eq!(found.message.unwrap(), format!("{expected} is not there yet"));
         }
     }
 

@@ -48,7 +48,11 @@ fn needed(plan: &Plan<'_>) -> BTreeSet<Access> {
     for it in &plan.quiesced {
         let (resource, namespace) = (it.id.resource.clone(), it.id.namespace.clone());
         needed.insert(Access { verb: "patch", resource, namespace: namespace.clone() });
-        needed.insert(Access { verb: "list", resource: GroupResource::core("pods"), namespace });
+        let listed = it.scalers.iter().cloned().chain([GroupResource::core("pods")]);
+        needed.extend(listed.map(|resource| {
+            let namespace = namespace.clone();
+            Access { verb: "list", resource, namespace }
+        }));
     }
     needed
 }

@@ -49,6 +49,16 @@ pub(super) fn damaged(ready: &Ready, cause: Cause) -> Error {
     }
 }
 
+/// Whether an object is meant only as the home of others: a namespace that the filters leave out.
+pub(super) fn is_home_only(ready: &Ready, id: &ItemId) -> bool {
+    let allows = |kind: &Kind| ready.filters.allows_related(kind, None);
+    is_namespace(id) && !ready.known.get(&id.resource).is_some_and(allows)
+}
+
+fn is_namespace(id: &ItemId) -> bool {
+    id.resource == GroupResource::core("namespaces")
+}
+
 struct Selection<'a> {
     ready: &'a Ready,
     chosen: BTreeMap<ItemId, Selected<'a>>,
@@ -130,7 +140,11 @@ impl<'a> Selection<'a> {
         Ok(())
     }
 
+    /// Objects go into the namespace that they had, with its labels, whatever kinds are meant.
     fn allowed(&self, id: &ItemId) -> bool {
+        if is_namespace(id) {
+            return true;
+        }
         let allowed =
             |kind: &Kind| self.ready.filters.allows_related(kind, id.namespace.as_deref());
         self.ready.known.get(&id.resource).is_some_and(allowed)

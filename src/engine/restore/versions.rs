@@ -15,7 +15,7 @@ use super::plan::{Row, api_version};
 use super::preflight::Ready;
 use super::select::{self, damaged};
 use crate::engine::archive::Entry;
-use crate::engine::context::Context;
+use crate::engine::context::{Context, definition};
 use crate::engine::model::conversion::Conversion;
 use crate::engine::model::fields::text_at;
 use crate::engine::model::relations::definition_of;
@@ -133,12 +133,7 @@ async fn conversion(
     resource: &GroupResource,
 ) -> Result<Conversion, Error> {
     let id = definition_of(resource);
-    let live = match ready.catalog.get(&id.resource) {
-        Some(kind) if ready.catalog.get(resource).is_some() => {
-            context.cluster.get(kind, None, &id.name).await.map_err(Error::Cluster)?
-        }
-        _ => None,
-    };
+    let live = definition(context, &ready.catalog, resource).await.map_err(Error::Cluster)?;
     let recorded = || ready.opened.contents.find(&id).map(|entry| select::read(ready, entry));
     let definition = match live {
         Some(live) => Some(live),

@@ -45,6 +45,12 @@ async fn what_was_refused_is_made_by_resuming_once_the_cause_is_gone() {
     let done = run(&site.bowline, &site.west, "restore resume r", &[]).await;
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     assert!(done.stderr.contains("nothing is left to do"), "{}", done.stderr);
+    let same = run(&site.bowline, &site.west, "restore create r --from-backup=b", &[]).await;
+    assert_eq!((same.code, &same.stdout), (Some(0), &done.stdout), "{}", same.stderr);
+    assert!(same.stderr.contains("nothing is left to do"), "{}", same.stderr);
+    let other = ["--include-namespaces=shop"];
+    let other = run(&site.bowline, &site.west, "restore create r --from-backup=b", &other).await;
+    assert_eq!(other.code, Some(1), "{}", other.stderr);
 
     stops_cleanly(&site).await;
 }

@@ -58,6 +58,12 @@ async fn planned(site: &Site, backup: &str, resource: &str) -> Value {
     items.iter().find(|it| it["resource"] == resource).unwrap().clone()
 }
 
+async fn assert_verified(site: &Site, backup: &str) {
+    let command = format!("backup verify {backup} -o=json");
+    let verified = run(&site.bowline, &site.east, &command, &[]).await;
+    assert_eq!(report(&verified, 0)["verified"], true);
+}
+
 /// Clusters drop old versions, and backends of conversions come last: see
 /// <https://github.com/vmware-tanzu/velero/issues/2310> and
 /// <https://github.com/vmware-tanzu/velero/issues/3516>.
@@ -85,22 +91,24 @@ async fn objects_come_back_in_a_version_that_the_target_takes() {
 
     site.back_up(&["plain", "--include-namespaces=shop"]).await;
     site.back_up(&["all", "--include-namespaces=shop", "--api-versions=all"]).await;
-    let verified = run(&site.bowline, &site.east, "backup verify all -o=json", &[]).await;
-    assert_eq!(report(&verified, 0)["verified"], true);
+    assert_verified(&site, "all").await;
     drop(webhook);
     // It remembers what it had converted.
     site.east.api_server().restart().unwrap();
     site.east.wait_until_answering().await.unwrap();
-    let without = run(
-        &site.bowline,
-        &site.east,
-        "backup create blind -o=json",
-        &["--include-namespaces=shop"],
-    )
-    .await;
-    let without = report(&without, 3);
-    let hint = without["errors"][0]["hint"].as_str().unwrap();
+    let blind = ["blind", "--include-namespaces=shop"];
+    let blind = report(&run(&site.bowline, &site.east, "backup create -o=json", &blind).await, 0);
+    assert_eq!(blind["errors"], json!([]));
+    let warning = &blind["warnings"][0];
+    let (message, hint) = (warning["message"].as_str().unwrap(), warning["hint"].as_str().unwrap());
+    assert!(
+        message.starts_with("taken as example.com/v1, as stored; as example.com/v2:"),
+        "{message}"
+    );
     assert!(hint.contains("doodads.example.com") && hint.contains("https://127.0.0.1"), "{hint}");
+    assert_verified(&site, "blind").await;
+    let doodad = planned(&site, "blind", "doodads.example.com").await;
+    assert_eq!((&doodad["verdict"], &doodad["transformations"]), (&json!("create"), &json!([])));
 
     define(&site.west, &[definition("relics", "Relic", &["v1"], &plain)]).await;
     let refused = planned(&site, "plain", "relics.example.com").await;
@@ -113,7 +121,8 @@ async fn objects_come_back_in_a_version_that_the_target_takes() {
 
     let done = site.restore(&["rescue", "--from-backup=all"]).await;
     assert_eq!(done["errors"], json!([]));
-    for (plural, versions) in [("doodads", ["v1"]), ("gizmos", ["v1"]), ("relics", ["v1"])] {
+    let both = &["v1beta1", "v1"];
+    for (plural, versions) in [("doodads", &both[1..]), ("gizmos", both), ("relics", &both[1..])] {
         for version in versions {
             let kind = format!("{plural}.{version}.example.com");
             let live = get(&site.west, &[&kind, "main", "-n", "shop"]).await;

@@ -339,11 +339,16 @@ fn pod(objects: &mut Objects, mut pod: Value) {
         claim.is_some_and(|claim| claim["status"]["phase"] == "Bound")
     };
     let runs = objects.unscheduled.is_none() && claims.into_iter().all(bound);
+    // There is no kubelet: what it says of containers is for tests to set.
+    let containers = pod["status"]["containerStatuses"].take();
     pod["status"] = json!({"phase": if runs { "Running" } else { "Pending" },
         "conditions": [{"type": "Ready", "status": if runs { "True" } else { "False" }}]});
     if let Some(reason) = &objects.unscheduled {
         let conditions = pod["status"]["conditions"].as_array_mut().unwrap();
         conditions.push(json!({"type": "PodScheduled", "status": "False", "message": reason}));
+    }
+    if !containers.is_null() {
+        pod["status"]["containerStatuses"] = containers;
     }
     update(objects, "pods", pod);
 }

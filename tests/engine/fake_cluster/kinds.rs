@@ -39,6 +39,7 @@ const BUILT_IN: &[(&str, &str, &str, bool)] = &[
     ("apps", "deployments", "Deployment", true),
     ("apps", "replicasets", "ReplicaSet", true),
     ("apps", "statefulsets", "StatefulSet", true),
+    ("autoscaling", "horizontalpodautoscalers", "HorizontalPodAutoscaler", true),
     ("batch", "jobs", "Job", true),
     ("discovery.k8s.io", "endpointslices", "EndpointSlice", true),
     ("rbac.authorization.k8s.io", "clusterrolebindings", "ClusterRoleBinding", false),

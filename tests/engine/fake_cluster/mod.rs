@@ -126,9 +126,19 @@ impl FakeCluster {
     }
 
     /// Lets the webhook be down that converts objects of a resource into a version:
-    /// `widgets.example.com v2`.
+    /// `widgets.example.com v2`, or of those in a namespace: `widgets.example.com v2 in shop`.
     pub(crate) fn break_conversion(&self, into: &str) {
         self.lock().unconverted.insert(into.to_owned());
+    }
+
+    /// Lets the server behind a resource be gone, which is discovered all the same, or be back.
+    pub(crate) fn silence(&self, resource: &str, silent: bool) {
+        let mut objects = self.lock();
+        if silent {
+            objects.silent.insert(resource.to_owned());
+        } else {
+            objects.silent.remove(resource);
+        }
     }
 
     /// Lets the creation of objects of a resource be refused, or no longer.

@@ -24,6 +24,8 @@ pub(crate) struct Objects {
     pub(super) forbidden: BTreeSet<String>,
     /// Resources whose objects are not converted: `widgets.example.com v2`.
     pub(super) unconverted: BTreeSet<String>,
+    /// Resources that are served, and whose server does not answer.
+    pub(super) silent: BTreeSet<String>,
     /// Resources of which nothing can be created.
     pub(super) uncreatable: BTreeSet<String>,
     /// Rights that are not granted: `create secrets`; `review` for none that is told.
@@ -56,6 +58,7 @@ impl Objects {
             made: 0,
             forbidden: BTreeSet::new(),
             unconverted: BTreeSet::new(),
+            silent: BTreeSet::new(),
             uncreatable: BTreeSet::new(),
             denied: BTreeSet::new(),
             reviews: Vec::new(),

@@ -122,7 +122,14 @@ impl Call {
         if self.changes() {
             objects.changes.push(self.to_string());
         }
-        if objects.unconverted.contains(&format!("{resource} {}", target.kind.version)) {
+        if objects.silent.contains(&resource) {
+            let message = "the server is currently unable to handle the request";
+            return status(503, "ServiceUnavailable", message, "");
+        }
+        let version = format!("{resource} {}", target.kind.version);
+        let within = target.namespace.as_ref().map(|it| format!("{version} in {it}"));
+        let mut broken = [Some(version), within].into_iter().flatten();
+        if broken.any(|it| objects.unconverted.contains(&it)) {
             let message = "conversion webhook failed: connection refused";
             return status(500, "InternalError", message, "");
         }

@@ -103,14 +103,15 @@ impl World {
     pub(crate) fn start(&self, script: Script) -> Process {
         let faults = Faults::new(script);
         let told = Told::default();
+        let (stop, holds) = (Stop::default(), Holds::default());
         let tools = backup::Tools {
             store: self.store(&faults),
             snapshotters: Snapshotters::new(vec![Arc::new(self.snapshotter(&faults))]),
             observer: Arc::new(told.clone()),
             // An hour later, so that one report cannot pass for another.
             clock: Clock::Fixed(Timestamp::from_second(1_772_334_000).unwrap()),
+            holds: holds.clone(),
         };
-        let (stop, holds) = (Stop::default(), Holds::default());
         let context = Context {
             cluster: self.cluster.connect(&faults).heeding(&stop),
             store: tools.store.clone(),

@@ -234,7 +234,7 @@ impl fmt::Display for PlanTable<'_> {
         if !self.0.unavailable.is_empty() {
             write!(f, "\n{}", unavailable(&self.0.unavailable))?;
         }
-        write!(f, "\n{}", Rights(&self.0.rights))
+        write!(f, "\n{}{}", problems::sections(&self.0.errors, &[]), Rights(&self.0.rights))
     }
 }
 
@@ -375,6 +375,7 @@ mod tests {
             hooks: Vec::new(),
             left_out: Vec::new(),
             unavailable: Vec::new(),
+            errors: Vec::new(),
             rights: vec![Right {
                 action: "list nodes".to_owned(),
                 granted: Granted::Yes,
@@ -422,7 +423,7 @@ pods/shop/db-0
     }
 
     #[test]
-    fn a_plan_names_the_versions_that_are_taken_beside_the_preferred_ones() {
+    fn a_plan_names_further_versions_and_what_it_could_not_find_out() {
         let plan = Plan {
             namespaces: Vec::new(),
             first: Vec::new(),
@@ -432,10 +433,13 @@ pods/shop/db-0
             hooks: Vec::new(),
             left_out: Vec::new(),
             unavailable: Vec::new(),
+            errors: vec![Problem::of_run("find hooks", "not known")],
             rights: Vec::new(),
         };
         let versions = "\nFURTHER VERSIONS\nautoscaling/v1 horizontalpodautoscalers\n";
-        assert!(PlanTable(&plan).to_string().contains(versions));
+        let errors = "\nErrors:\n  Run:\n    find hooks: not known\n\n";
+        let text = PlanTable(&plan).to_string();
+        assert!(text.contains(&(versions.to_owned() + errors)), "{text}");
     }
 
     #[test]

@@ -84,8 +84,9 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", default_value = "10m",
           value_parser = values::not_negative)]
     pub terminating_resource_timeout: GoDuration,
-    /// Show the plan; change nothing. `server` also has the API server check everything that would be
-    /// made, admission included; with it, what is refused ends in exit code 3, as the restore would
+    /// Show the plan; change nothing. `server` also has the API server check what would be made,
+    /// admission included, but objects whose namespace or definition is not there yet; with it, what is
+    /// refused ends in exit code 3, as the restore would
     #[arg(long, value_name = "HOW", value_enum, num_args = 0..=1, require_equals = true,
           default_missing_value = "client")]
     pub dry_run: Option<DryRunArg>,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::json;
 
-use super::found::{Found, all, names};
+use super::found::{Found, all, find, names};
 use crate::cli::commands::Outcome;
 use crate::cli::commands::deletion::{Deleted, exit, question};
 use crate::cli::commands::lookup::{none_to_show, not_found};
@@ -61,6 +61,7 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
         args.confirm.ask(settings, &question("restore", &wanted, consequence)).await?;
     }
     settings.if_interrupted("run the same command again: it finishes the deletion".to_owned());
+    let scaled_down = scaled_down(settings, &store, &wanted).await;
     let is_alone = wanted.len() == 1;
     let mut all = Vec::new();
     for name in &wanted {
@@ -68,8 +69,29 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
         let report = result.map(|()| Report { name: name.clone(), phase: Phase::Completed });
         all.push(Deleted::of(settings, name, is_alone, report.map_err(CliError::from))?);
     }
+    for workload in scaled_down {
+        tracing::warn!("{workload}");
+    }
     print(args.output.output, &json!({"items": &all}), |_| Summary(&all))?;
     Ok(exit(&all, |_| Exit::Done))
+}
+
+/// What stays scaled down as a restore that is deleted does not go on, and how that is undone.
+async fn scaled_down(settings: &Settings, store: &BackupStore, names: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    for name in names {
+        // What cannot be read is told by the deletion, if it matters to that.
+        let Ok(restore) = find(settings, store, name).await else { continue };
+        found.extend(restore.scaled_down().map(|workload| {
+            let (namespace, name) = workload.split_once('/').unwrap_or(("default", workload));
+            format!(
+                "{workload} may be scaled down still: kubectl --namespace={namespace} get \
+                 deployments,statefulsets {name} -o yaml tells by its annotation \
+                 bowline.io/quiesced how many pods it had, and kubectl scale gives them back"
+            )
+        }));
+    }
+    found
 }
 
 /// The restores that are meant; all that are named must be there before any is touched.

@@ -82,6 +82,12 @@ impl Found {
         self.damage.as_deref().filter(|_| self.runs > 0)
     }
 
+    /// The workloads that are scaled down until it goes on, as `namespace/name`.
+    pub(super) fn scaled_down(&self) -> impl Iterator<Item = &str> {
+        let record = self.record.as_ref().filter(|_| self.phase() == Some(Phase::Incomplete));
+        record.into_iter().flat_map(|record| &record.spec.quiesce).map(String::as_str)
+    }
+
     /// The phase, or that its record is damaged.
     pub(super) fn status(&self) -> Option<String> {
         let damaged = self.record_damage().map(|_| "Damaged".to_owned());

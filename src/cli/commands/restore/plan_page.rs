@@ -10,6 +10,7 @@ use crate::cli::problems;
 use crate::cli::table::{Table, cell};
 use crate::engine::archive::IgnoredEntry;
 use crate::engine::context::Right;
+use crate::engine::model::kinds;
 use crate::engine::report::Problem;
 use crate::engine::restore::{
     DryRun, PlanFooter, PlanHeader, PlanReader, PlannedItem, Rehearsal, RehearsalStatus, Verdict,
@@ -33,9 +34,13 @@ pub(super) fn exit(how: DryRun, footer: &PlanFooter) -> Exit {
 }
 
 /// A plan for people: objects by step, and what happens to each below it.
+///
+/// What no restore brings back is a line for each kind.
 #[derive(Debug)]
 pub(super) struct PlanTable {
     rows: LongTable<5>,
+    /// The first of objects of a kind that never comes back, and how many follow one another.
+    never: Option<(PlannedItem, u64)>,
     rights: Vec<Right>,
     warnings: Vec<Problem>,
     ignored: Vec<IgnoredEntry>,
@@ -44,8 +49,38 @@ pub(super) struct PlanTable {
 impl Default for PlanTable {
     fn default() -> Self {
         let rows = LongTable::new(["VERDICT", "RESOURCE", "NAMESPACE", "NAME", "REASON"]);
-        Self { rows, rights: Vec::new(), warnings: Vec::new(), ignored: Vec::new() }
+        let (rights, warnings, ignored) = (Vec::new(), Vec::new(), Vec::new());
+        Self { rows, never: None, rights, warnings, ignored }
     }
+}
+
+impl PlanTable {
+    fn row(&mut self, item: PlannedItem) -> String {
+        let below = below(&item);
+        let PlannedItem { step, verdict, resource, namespace, name, reason, .. } = item;
+        let verdict = verdict.word().to_owned();
+        let cells = [verdict, resource, cell(namespace), name, reason.unwrap_or_default()];
+        self.rows.push(&step, cells, below)
+    }
+
+    /// The line of the objects that never come back and were not told yet.
+    fn told_together(&mut self) -> String {
+        match self.never.take() {
+            None => String::new(),
+            Some((item, 1)) => self.row(item),
+            Some((item, count)) => {
+                let name = format!("{count} objects");
+                self.row(PlannedItem { namespace: None, name, ..item })
+            }
+        }
+    }
+}
+
+/// Whether an object is left out as all of its kind are.
+fn never_comes_back(item: &PlannedItem) -> bool {
+    let resource = item.resource.parse().ok();
+    let reason = resource.and_then(|it| kinds::never_restored(&it));
+    item.verdict == Verdict::Skip && reason.is_some() && reason == item.reason.as_deref()
 }
 
 impl Lines for PlanTable {
@@ -60,15 +95,24 @@ impl Lines for PlanTable {
     }
 
     fn item(&mut self, item: PlannedItem) -> String {
-        let below = below(&item);
-        let PlannedItem { step, verdict, resource, namespace, name, reason, .. } = item;
-        let verdict = verdict.word().to_owned();
-        let cells = [verdict, resource, cell(namespace), name, reason.unwrap_or_default()];
-        self.rows.push(&step, cells, below)
+        let is_never = never_comes_back(&item);
+        match &mut self.never {
+            Some((first, count)) if is_never && first.resource == item.resource => {
+                *count += 1;
+                return String::new();
+            }
+            _ => {}
+        }
+        let text = self.told_together();
+        if is_never {
+            self.never = Some((item, 1));
+            return text;
+        }
+        text + &self.row(item)
     }
 
     fn rest(&mut self) -> String {
-        self.rows.rest()
+        self.told_together() + &self.rows.rest()
     }
 
     fn end(&mut self, footer: &PlanFooter) -> String {
@@ -210,6 +254,41 @@ Warnings:
 of the API server: 1 accepted, 1 refused, 0 not asked
 ";
         assert_eq!(text + &table.rest() + &table.end(&footer()), expected);
+    }
+
+    #[test]
+    fn what_no_restore_brings_back_is_a_line_for_each_kind() {
+        let skipped = |resource: &str, name: &str, reason: &str| PlannedItem {
+            resource: resource.to_owned(),
+            ..item(Verdict::Skip, name, Some(reason))
+        };
+        let never = |resource: &str, name: &str| {
+            skipped(resource, name, kinds::never_restored(&resource.parse().unwrap()).unwrap())
+        };
+        let mut table = PlanTable::default();
+        let items = [
+            skipped("configmaps", "a", "it is the cluster's own"),
+            skipped("configmaps", "b", "it is the cluster's own"),
+            never("events", "a"),
+            never("events", "b"),
+            never("events", "c"),
+            never("leases.coordination.k8s.io", "a"),
+            item(Verdict::Create, "web", None),
+            never("nodes", "a"),
+            never("nodes", "b"),
+        ];
+        let text: String = items.into_iter().map(|item| table.item(item)).collect();
+        let expected = "\
+VERDICT   RESOURCE                     NAMESPACE   NAME        REASON
+workloads:
+skip      configmaps                   shop        a           it is the cluster's own
+skip      configmaps                   shop        b           it is the cluster's own
+skip      events                       <none>      3 objects   events tell what happened in the cluster they came from
+skip      leases.coordination.k8s.io   shop        a           a lease belongs to a running process
+create    deployments.apps             shop        web
+skip      nodes                        <none>      2 objects   it describes the nodes of the cluster it came from
+";
+        assert_eq!(text + &table.rest(), expected);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::found::{Found, find};
 use super::summary::Summary;
-use super::work::carry_out;
+use super::work::{carry_out, note_done};
 use crate::cli::commands::Outcome;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -49,7 +49,7 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let found = find(settings, &settings.store()?, &args.name).await;
     let found = found.map_err(|error| unrecorded(error, &args.name))?;
     if let Some(report) = done(&found) {
-        settings.note(&format!("restore {} is {}: nothing is left to do", args.name, report.phase));
+        note_done(settings, report);
         print(args.output.output, report, Summary)?;
         return Ok(Exit::Done);
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::cli::problems;
 use crate::cli::table::{Table, cell};
 use crate::cli::units::counted;
-use crate::engine::report::{Awaited, ItemCounts, RestoreReport, VolumeReport};
+use crate::engine::report::{Awaited, ItemCounts, Phase, RestoreReport, VolumeReport};
 
 /// What came of a restore: its errors and warnings, its volumes, and what is still awaited.
 pub(super) struct Summary<'a>(pub &'a RestoreReport);
@@ -18,7 +18,11 @@ impl fmt::Display for Summary<'_> {
         if !report.awaited.is_empty() {
             writeln!(f, "{}", awaited(&report.awaited))?;
         }
-        write!(f, "{}", Outcome(report))
+        write!(f, "{}", Outcome(report))?;
+        match report.phase {
+            Phase::Completed => Ok(()),
+            _ => writeln!(f, "to go on: bowline restore resume {}", report.name),
+        }
     }
 }
 
@@ -93,7 +97,7 @@ pub(super) fn awaited(awaited: &[Awaited]) -> Table<4> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::report::{Phase, Problem};
+    use crate::engine::report::Problem;
 
     fn report() -> RestoreReport {
         RestoreReport {
@@ -153,6 +157,7 @@ AWAITED            NAMESPACE   NAME   REASON
 deployments.apps   shop        web    0 of 1 pods are ready
 
 restore r of backup b is PartiallyFailed: 0 created, 0 updated, 0 unchanged, 0 skipped, 0 failed, 1 error, 0 warnings
+to go on: bowline restore resume r
 ";
         assert_eq!(Summary(&report).to_string(), expected);
     }

@@ -12,7 +12,7 @@ use crate::cli::settings::Settings;
 use crate::engine::event::Stage;
 use crate::engine::model::restore::RestoreOptions;
 use crate::engine::report::RestoreReport;
-use crate::engine::restore::{Request, Start};
+use crate::engine::restore::{Error, Request, Start};
 use crate::engine::run::Engine;
 
 /// How many names are made up, one for each second, before it is given up.
@@ -47,8 +47,19 @@ pub(super) async fn carry_out(
     let progress = settings.progress();
     let engine = engine(settings, &progress, &request.options).await?;
     note_interruption(settings, &progress, request);
-    let done = progress.during(engine.create_restore(request)).await;
-    done.map_err(|error| how_to_go_on(settings, error.into()))
+    match progress.during(engine.create_restore(request)).await {
+        Err(Error::Done { report, .. }) => {
+            note_done(settings, &report);
+            Ok(*report)
+        }
+        done => done.map_err(|error| how_to_go_on(settings, error.into())),
+    }
+}
+
+/// The same command once more changes nothing, and says so.
+pub(super) fn note_done(settings: &Settings, report: &RestoreReport) {
+    let RestoreReport { name, phase, .. } = report;
+    settings.note(&format!("restore {name} is {phase}: nothing is left to do"));
 }
 
 /// A stop says how to go on from this very place.

@@ -7,7 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::super::claim::Claim;
 use super::super::error::Cause;
-use super::super::outcome::{Outcome, fail};
+use super::super::outcome::{Fault, Outcome, fail};
 use super::super::start::{Prepared, Work};
 use super::HookedPod;
 use super::find::again;
@@ -103,6 +103,9 @@ impl Work<'_> {
         let Err(message) = result else { return true };
         let problem = Problem::of_item(pod, &format!("run {when} hook"), message);
         self.journal.error(problem.with_hint(match when {
+            When::Pre if hook.on_error == OnError::Continue => {
+                "correct the hook; its onError is Continue: snapshots were taken all the same"
+            }
             When::Pre => "correct the hook; onError Continue takes the snapshots all the same",
             When::Post => "see whether the application goes on; what the pre hook began may last",
         }));
@@ -113,7 +116,7 @@ impl Work<'_> {
         match reason {
             Some(reason) if prepared.is_wanted() => {
                 let mut outcome = prepared.left();
-                fail(self.journal, &mut outcome.report, reason.clone().into());
+                fail(self.journal, &mut outcome.report, Fault::of_hook(reason));
                 outcome
             }
             _ => self.take(prepared).await,

@@ -15,12 +15,20 @@ pub(in crate::engine::restore) struct Draft<'a> {
     pub(in crate::engine::restore) context: &'a Preparation,
     /// What was changed so far.
     pub(in crate::engine::restore) changes: Vec<String>,
+    /// Those of them that somebody may miss who relied on what it had.
+    pub(in crate::engine::restore) losses: Vec<String>,
 }
 
 impl Draft<'_> {
     /// Tells what was changed: a fragment for people, without values of Secrets.
     pub(in crate::engine::restore) fn note(&mut self, change: impl Into<String>) {
         self.changes.push(change.into());
+    }
+
+    /// Tells a change that somebody may miss who relied on what it had.
+    pub(super) fn note_loss(&mut self, change: String) {
+        self.losses.push(change.clone());
+        self.changes.push(change);
     }
 
     /// Drops annotations; returns whether there were any.

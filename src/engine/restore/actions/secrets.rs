@@ -3,6 +3,8 @@ use crate::engine::model::fields::{remove, text_at};
 
 /// Empties a token that somebody asked for: the token controller fills it for the new account.
 ///
+/// It fills in what is absent only: the namespace of a clone's original would stay.
+///
 /// With the old account's uid it would be deleted instead. Tokens that the cluster made by itself are not
 /// restored at all.
 pub(super) fn prepare(draft: &mut Draft<'_>) {
@@ -10,7 +12,7 @@ pub(super) fn prepare(draft: &mut Draft<'_>) {
         return;
     }
     let mut emptied = draft.drop_annotations(&["kubernetes.io/service-account.uid"]);
-    for key in ["token", "ca.crt"] {
+    for key in ["token", "ca.crt", "namespace"] {
         emptied |= remove(&mut draft.object, &["data", key]).is_some();
     }
     if emptied {
@@ -32,7 +34,7 @@ mod tests {
                 "kubernetes.io/service-account.uid": "540b8b0a"}},
             "data": {"token": "c2VjcmV0", "ca.crt": "Y2E=", "namespace": "c2hvcA==", "own": "eA=="}});
         let (object, changes) = prepared("secrets/shop/web-token", token, &Preparation::default());
-        assert_eq!(object["data"], json!({"namespace": "c2hvcA==", "own": "eA=="}));
+        assert_eq!(object["data"], json!({"own": "eA=="}));
         let annotations = json!({"kubernetes.io/service-account.name": "web"});
         assert_eq!(object["metadata"]["annotations"], annotations);
         assert_eq!(changes, ["token left to the token controller"]);

@@ -120,7 +120,7 @@ fn manages(spec: &Object, port: &Object) -> bool {
 }
 
 fn release_node_ports(draft: &mut Draft<'_>, chosen: &Chosen) {
-    let mut changes = Vec::new();
+    let (mut left, mut lost) = (Vec::new(), Vec::new());
     let gives_way = gives_way(draft);
     for port in maps_at_mut(&mut draft.object, &["spec", "ports"]) {
         let node_port = number(port.get("nodePort"));
@@ -130,14 +130,19 @@ fn release_node_ports(draft: &mut Draft<'_>, chosen: &Chosen) {
             let label = text_at(port, &["name"])
                 .map_or_else(|| number(port.get("port")).to_string(), str::to_owned);
             let what = format!("node port {node_port} of port {label}");
-            changes.push(match holder.filter(|_| is_chosen) {
-                Some(holder) => format!("{what} is taken by {holder}: a free one instead"),
-                None => format!("{what} left to the cluster"),
-            });
+            match holder.filter(|_| is_chosen) {
+                Some(holder) => {
+                    lost.push(format!("{what} is taken by {holder}: a free one instead"));
+                }
+                None => left.push(format!("{what} left to the cluster")),
+            }
             port.remove("nodePort");
         }
     }
-    draft.changes.extend(changes);
+    draft.changes.extend(left);
+    for change in lost {
+        draft.note_loss(change);
+    }
 }
 
 fn release_health_check(draft: &mut Draft<'_>, chosen: &Chosen) {
@@ -146,12 +151,12 @@ fn release_health_check(draft: &mut Draft<'_>, chosen: &Chosen) {
     let is_chosen = chosen.has_health_check();
     if port > 0 && (!is_chosen || holder.is_some()) {
         remove(&mut draft.object, &["spec", "healthCheckNodePort"]);
-        draft.note(match holder.filter(|_| is_chosen) {
-            Some(holder) => {
-                format!("health check node port {port} is taken by {holder}: a free one instead")
-            }
-            None => format!("health check node port {port} left to the cluster"),
-        });
+        match holder.filter(|_| is_chosen) {
+            Some(holder) => draft.note_loss(format!(
+                "health check node port {port} is taken by {holder}: a free one instead"
+            )),
+            None => draft.note(format!("health check node port {port} left to the cluster")),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use bowline_api::{GroupResource, ItemId};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize as _;
 
+use super::super::autoscaled;
 use super::super::error::Error;
 use super::super::known;
 use super::super::open::{self, Opened};
@@ -49,7 +50,16 @@ pub async fn cluster(
         footer.not_compared.push(NotCompared { name: group.clone(), reason: reason.clone() });
     }
     reader.begin(DiffHeader { from: from.to_owned(), to: None }).map_err(Error::Shown)?;
-    let sides = Sides { context, opened: &opened, catalog, known, scope, backed_up };
+    let mut sides = Sides {
+        context,
+        opened: &opened,
+        catalog,
+        known,
+        scope,
+        backed_up,
+        autoscaled: BTreeSet::new(),
+    };
+    sides.look_at_autoscalers(&mut footer).await?;
     let compared = context.stop.unless_asked(sides.compare(&mut footer, reader)).await;
     compared.unwrap_or(Err(Error::Stopped))?;
     Ok(footer)
@@ -81,6 +91,8 @@ struct Sides<'a> {
     scope: Scope,
     /// What the backup was asked to hold, where that is known.
     backed_up: Option<Filters>,
+    /// Workloads whose number of pods an autoscaler decides: no restore changes that.
+    autoscaled: BTreeSet<autoscaled::Target>,
 }
 
 /// The objects of the backup that are compared with the lists of a kind, by namespace and name.
@@ -122,6 +134,23 @@ impl Found {
 }
 
 impl Sides<'_> {
+    /// Finds out whose number of pods is no difference. Who may not read that compares it.
+    async fn look_at_autoscalers(&mut self, footer: &mut DiffFooter) -> Result<(), Error> {
+        let entries = self.opened.contents.entries().filter(Entry::preferred);
+        let scaled = entries.filter(|entry| autoscaled::may_be_scaled(entry.resource()));
+        let namespaces = scaled.filter_map(|entry| entry.namespace().map(str::to_owned));
+        let namespaces = namespaces.filter(|it| self.scope.has_namespace(it)).collect();
+        match autoscaled::targets(self.context, &self.catalog, namespaces).await {
+            Ok(targets) => self.autoscaled = targets,
+            Err(error) if error.is_unreachable() => return Err(Error::Cluster(error)),
+            Err(error) => footer.not_compared.push(NotCompared {
+                name: "which workloads are autoscaled".to_owned(),
+                reason: error.to_string(),
+            }),
+        }
+        Ok(())
+    }
+
     async fn compare(
         &self,
         footer: &mut DiffFooter,
@@ -250,7 +279,9 @@ impl Sides<'_> {
             return Ok(added.unwrap_or(Finding::Ignored));
         };
         let Some(read) = self.read(entry)? else { return Ok(Finding::Ignored) };
-        let fields = compared(&id, read.object, &live.object);
+        let mut object = read.object;
+        autoscaled::keep_replicas(&self.autoscaled, &id, &mut object, &live.object);
+        let fields = compared(&id, object, &live.object);
         Ok(Finding::of_fields(id, fields))
     }
 

@@ -22,10 +22,8 @@ pub(in crate::engine::restore) struct PodHooks {
     pub id: ItemId,
     /// What is run, in this order.
     pub execs: Vec<RestoreExec>,
-    /// Why it is not.
+    /// Why it is not: a warning of the plan.
     pub reason: Option<String>,
-    /// Whether it is not although the pod comes back: an error of the restore.
-    pub missed: bool,
 }
 
 /// Finds the pods with hooks, and keeps them, and what stands between them and their controllers,
@@ -71,6 +69,13 @@ fn of_pod(
     id: ItemId,
     (meta, execs, init): (&Meta, Vec<RestoreExec>, Vec<InitHook>),
 ) -> Vec<usize> {
+    if let (Verdict::Create, Err(reason)) = (plan.rows[index].verdict, restores_itself(meta)) {
+        // Its controller makes another, in which an application lacks what it needs.
+        let row = &mut plan.rows[index];
+        row.decide(Verdict::Refuse, format!("its hooks are not run: {reason}"));
+        row.hint = Some("run them by hand once its controller has made another: kubectl exec");
+        return vec![index];
+    }
     let row = &plan.rows[index];
     let controller = meta.controller().and_then(|owner| by_uid.get(&owner.uid));
     let is_resumed = row.ours || controller.is_some_and(|&owner| plan.rows[owner].ours);
@@ -81,15 +86,15 @@ fn of_pod(
         Verdict::Refuse => Err("the pod is refused".to_owned()),
         _ => Err("the pod is there already".to_owned()),
     };
-    let missed = row.verdict == Verdict::Create && restores_itself(meta).is_err();
-    let reason = kept.as_ref().err().filter(|_| !is_resumed).cloned();
+    let is_for_good = row.verdict == Verdict::Refuse || restores_itself(meta).is_err();
+    let reason = kept.as_ref().err().filter(|_| is_for_good || !is_resumed).cloned();
     if let Some(reason) = &reason {
         tell(plan, &id, reason);
     }
     let archived = plan.rows[index].entry.id();
     let notes = execs.iter().map(note).collect();
-    if !execs.is_empty() || missed {
-        plan.hooks.push(PodHooks { id, execs, reason, missed });
+    if !execs.is_empty() {
+        plan.hooks.push(PodHooks { id, execs, reason });
     }
     let Ok(chain) = kept else { return Vec::new() };
     let treatment = Treatment { init, adopted: meta.controller().is_some(), notes };

@@ -19,6 +19,7 @@ use crate::engine::model::hooks::{
 };
 use crate::engine::report::{Problem, chain};
 use crate::engine::restore::execute::Execution;
+use crate::engine::stop::Stop;
 
 /// How often it is looked whether a container runs.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -44,20 +45,19 @@ struct InPod<'a> {
 
 impl InPod<'_> {
     async fn run(self) {
-        if let Some(reason) = &self.hooks.reason {
-            // Told with the plan; where the pod is made anew, an application lacks what it needs.
-            if self.hooks.missed {
-                let message = format!("its hooks were not run: {reason}");
-                let problem = Problem::of_item(&self.hooks.id, "run hooks", message);
-                self.execution.journal.error(problem.with_hint("run it by hand: kubectl exec"));
-            }
+        if self.hooks.reason.is_some() {
+            // Told with the plan.
             return;
         }
         for (index, exec) in self.hooks.execs.iter().enumerate() {
             let Err(message) = self.step(index, exec).await else { continue };
             self.execution.hooks.note(false);
             let problem = Problem::of_item(&self.hooks.id, "run post hook", message);
-            let hint = "correct what it needs, and run it by hand: kubectl exec";
+            let hint = format!(
+                "when the cause is mended, bowline restore resume {} runs it again, also where it \
+                 was run by hand meanwhile",
+                self.execution.request.name
+            );
             self.execution.journal.error(problem.with_hint(hint));
             if exec.exec.on_error == OnError::Fail {
                 return;
@@ -76,6 +76,8 @@ impl InPod<'_> {
         let Execution { context, journal, .. } = self.execution;
         let hook = ExecHook { container: Some(container), ..exec.exec.clone() };
         hooks::run(context, journal, &self.hooks.id, When::Post, &hook).await?;
+        // Before anything else is awaited: a stop that waited for the command waits for its mark, too.
+        let _underway = context.stop.go_on();
         self.execution.hooks.note(true);
         done.note(index);
         self.mark(&done.patch(restore)).await;
@@ -134,9 +136,10 @@ impl InPod<'_> {
         })
     }
 
+    /// Notes in the pod what was run, even where a stop was asked for meanwhile.
     async fn mark(&self, patch: &Value) {
         let id = &self.hooks.id;
-        let cluster = &self.execution.context.cluster;
+        let cluster = self.execution.context.cluster.clone().heeding(&Stop::default());
         let marked = cluster.merge_patch(self.kind, id.namespace.as_deref(), &id.name, patch).await;
         if let Err(error) = marked {
             let message = format!("that its hook ran cannot be noted: {}", chain(&error));
