@@ -34,7 +34,7 @@ const LAYERS: [&[&str]; 6] = [
     &["context"],
     &[], // the operations: backup, restore, ...
     &["run"],
-    &["schedule"],
+    &["schedule", "drill"],
 ];
 const OPERATIONS: usize = 3;
 const CLI: usize = LAYERS.len();

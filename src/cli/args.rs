@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::commands::{backup, complete, completion, location, restore, verbs, version};
+use super::commands::{backup, complete, completion, location, restore, schedule, verbs, version};
 use super::exit;
 use super::logging::LogLevel;
 use super::values::positive;
@@ -116,6 +116,8 @@ pub enum Command {
     Backup(backup::Command),
     #[command(subcommand, visible_alias = "restores")]
     Restore(restore::Command),
+    #[command(subcommand, visible_alias = "schedules")]
+    Schedule(schedule::Command),
     #[command(subcommand, visible_aliases = ["locations", "backup-location"])]
     Location(location::Command),
     Version(version::Args),

@@ -19,6 +19,7 @@ pub(super) struct Line {
 pub(super) enum Names {
     Backups,
     Restores,
+    Schedules,
     Locations,
     Contexts,
     Resources,
@@ -198,6 +199,7 @@ impl<'a> Place<'a> {
         let is_new = self.path.iter().any(|it| it.get_name() == "create");
         match (arg.get_id().as_str(), arg.is_positional()) {
             ("from_backup", _) => Some(Names::Backups),
+            ("from_schedule", _) => Some(Names::Schedules),
             ("storage_location", _) => Some(Names::Locations),
             ("kubecontext", _) => Some(Names::Contexts),
             (id, false) if id.ends_with("_resources") && arg.get_value_delimiter().is_some() => {
@@ -207,6 +209,7 @@ impl<'a> Place<'a> {
                 let nouns = [
                     ("backup", Names::Backups),
                     ("restore", Names::Restores),
+                    ("schedule", Names::Schedules),
                     ("location", Names::Locations),
                 ];
                 nouns.into_iter().find(|(noun, _)| is_of(noun)).map(|(_, names)| names)
@@ -272,7 +275,7 @@ mod tests {
         assert_eq!(shown("bowline backup des", None), ["describe"]);
         assert_eq!(
             shown("bowline --quiet --kubecontext east get ", None),
-            ["backups", "restores", "locations"]
+            ["backups", "restores", "schedules", "locations"]
         );
         assert!(!shown("bowline ", None).contains(&"__complete".to_owned()));
         assert_eq!(shown("bowline nonsense ", None), [""; 0]);
@@ -311,6 +314,10 @@ mod tests {
             ("bowline restores describe ", Some(Names::Restores)),
             ("bowline restore resume ", Some(Names::Restores)),
             ("bowline resume restore ", Some(Names::Restores)),
+            ("bowline schedule trigger ", Some(Names::Schedules)),
+            ("bowline pause schedules ", Some(Names::Schedules)),
+            ("bowline schedule create ", None),
+            ("bowline backup create --from-schedule ", Some(Names::Schedules)),
             ("bowline location delete ", Some(Names::Locations)),
             ("bowline location check ", Some(Names::Locations)),
             ("bowline version --location ", Some(Names::Locations)),

@@ -11,6 +11,8 @@ pub(super) struct Environment {
     /// An empty one stays, to be refused: a script that forgot to fill it in does not mean the
     /// default.
     pub location: Option<String>,
+    /// `BOWLINE_NOTIFY`: who is told of a schedule's runs; the URL may hold a secret.
+    pub notify: Option<String>,
     /// Whether `NO_COLOR` is set and not empty.
     pub no_color: bool,
     /// The file that AWS tools are set up in, if it is not where it usually is.
@@ -35,6 +37,7 @@ impl Environment {
         let location = variable("BOWLINE_LOCATION");
         Self {
             location: location.map(|value| value.to_string_lossy().into_owned()),
+            notify: set("BOWLINE_NOTIFY").map(|value| value.to_string_lossy().into_owned()),
             no_color: set("NO_COLOR").is_some(),
             aws_config: set("AWS_CONFIG_FILE").map(PathBuf::from),
             names_aws: ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"]

@@ -93,10 +93,12 @@ async fn unless_interrupted(settings: &Settings, work: impl Future<Output = Outc
     }
 }
 
+#[expect(clippy::future_not_send, reason = "it is not moved to another thread")]
 async fn carry_out(settings: &Settings, command: Command) -> Outcome {
     match command {
         Command::Backup(command) => commands::backup::run(settings, command).await,
         Command::Restore(command) => commands::restore::run(settings, command).await,
+        Command::Schedule(command) => commands::schedule::run(settings, command).await,
         Command::Location(command) => commands::location::run(settings, command).await,
         Command::Version(args) => commands::version::run(settings, &args).await,
         Command::Completion(args) => commands::completion::run(&args),
@@ -196,6 +198,7 @@ impl Command {
         match self {
             Self::Backup(command) => command.format(),
             Self::Restore(command) => command.format(),
+            Self::Schedule(command) => command.format(),
             Self::Location(command) => command.format(),
             Self::Version(args) => args.output.output,
             Self::Completion(_) | Self::Complete(_) => OutputFormat::Table,

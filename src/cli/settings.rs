@@ -258,9 +258,18 @@ impl Settings {
         progress: &Arc<Progress>,
         options: SnapshotterOptions,
     ) -> Result<Engine, CliError> {
+        Ok(Engine::new(self.context(progress, options).await?))
+    }
+
+    /// What an engine works with.
+    pub(super) async fn context(
+        &self,
+        progress: &Arc<Progress>,
+        options: SnapshotterOptions,
+    ) -> Result<Context, CliError> {
         let (store, snapshotters) = self.store_and_snapshotters(options)?;
         let observer: Arc<dyn Observer> = Arc::<Progress>::clone(progress);
-        Ok(Engine::new(Context {
+        Ok(Context {
             cluster: self.cluster().await?.heeding(&self.stop),
             store,
             local_records: self.local_records(),
@@ -270,7 +279,17 @@ impl Settings {
             holds: self.holds.clone(),
             limits: Limits::default(),
             stop: self.stop.clone(),
-        }))
+        })
+    }
+
+    /// Who is told of a schedule's runs, as the environment has it.
+    pub(super) fn notify(&self) -> Option<&str> {
+        self.environment.notify.as_deref()
+    }
+
+    /// The context of the kubeconfig that was asked for.
+    pub(super) fn kubecontext(&self) -> Option<&str> {
+        self.global.kubecontext.as_deref()
     }
 
     /// What a backup is finished with: everything but a cluster.

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use crate::engine::backup::PolicySource;
 use crate::engine::model::duration::GoDuration;
 use crate::engine::model::filter::Order;
 use crate::engine::model::names;
 use crate::engine::model::restore::ResourceModifier;
+use crate::engine::model::schedule::VolumePolicies;
 use crate::engine::model::selector::{Operator, Requirement, Selector, Selectors};
 
 type Boxed = Box<dyn Error + Send + Sync>;
@@ -20,6 +20,12 @@ pub(super) fn positive(text: &str) -> Result<GoDuration, Boxed> {
 /// Reads a duration that may be nothing.
 pub(super) fn not_negative(text: &str) -> Result<GoDuration, Boxed> {
     duration(text, |nanos| nanos >= 0, "must not be less than nothing")
+}
+
+/// Reads the name of a namespace.
+pub(super) fn namespace(text: &str) -> Result<String, Boxed> {
+    names::check_label(text)?;
+    Ok(text.to_owned())
 }
 
 /// Reads a label, `key=value`.
@@ -44,9 +50,9 @@ pub(super) fn annotation(text: &str) -> Result<(String, String), Boxed> {
 }
 
 /// Reads where policies are.
-pub(super) fn policy_config_map(text: &str) -> Result<PolicySource, Boxed> {
+pub(super) fn policy_config_map(text: &str) -> Result<VolumePolicies, Boxed> {
     let (namespace, name) = config_map(text)?;
-    Ok(PolicySource::ConfigMap { namespace, name })
+    Ok(VolumePolicies::ConfigMap { namespace, name })
 }
 
 /// Reads where resource modifiers are.

@@ -19,8 +19,7 @@ const NO_SERVER: &str = "there is no server in the cluster; leave it out";
 const NO_DATA: &str = "bowline copies no files of volumes, it takes snapshots; leave it out";
 const NO_TLS: &str =
     "set it on the location: bowline location create NAME --url 's3://...?caCert=FILE'";
-const SCHEDULED: &str =
-    "let cron run it: bowline backup create nightly-$(date -u +%Y%m%d%H%M%S) ...";
+const SCHEDULED: &str = "make a schedule: bowline schedule create NAME --schedule '0 2 * * *' ...";
 
 const FLAGS: &[Flag] = &[
     Flag {
@@ -51,15 +50,16 @@ const FLAGS: &[Flag] = &[
         hint: "nothing goes on in the background; leave it out",
     },
     Flag {
-        names: &["--from-schedule"],
-        accepted: &[],
-        hint: "there are no schedules; name the backup: bowline backup get lists the newest of a \
-               series first",
+        names: &["--use-owner-references-in-backup"],
+        accepted: &["false"],
+        hint: "neither schedules nor backups are objects of the cluster; backups stay when their \
+               schedule is deleted; leave it out",
     },
     Flag {
-        names: &["--allow-partially-failed"],
-        accepted: &[],
-        hint: "a PartiallyFailed backup that is named (--from-backup) is restored; leave it out",
+        names: &["--skip-immediately"],
+        accepted: &["true"],
+        hint: "a schedule fires nothing before its time; bowline schedule trigger NAME makes a \
+               backup at once",
     },
     Flag { names: &["--schedule", "--paused"], accepted: &[], hint: SCHEDULED },
     Flag {
@@ -116,7 +116,6 @@ const FLAGS: &[Flag] = &[
 
 /// Words that are no command here, and what to use instead.
 const WORDS: &[(&[&str], &str)] = &[
-    (&["schedule", "schedules", "pause", "unpause"], SCHEDULED),
     (
         &["install", "uninstall", "server", "node-agent"],
         "there is nothing to install: bowline runs from a kubeconfig, with --storage-location",
@@ -233,7 +232,7 @@ mod tests {
             assert!(instead_of_flag(typed).unwrap().contains("always waits"), "{typed}");
         }
         assert_eq!(instead_of_flag("--waiting"), None);
-        assert_eq!(instead_of_word("schedule"), Some(SCHEDULED));
+        assert_eq!(instead_of_flag("--paused"), Some(SCHEDULED));
         assert_eq!(synonym("ls"), Some("get"));
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 /// Tells the time.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +12,13 @@ pub enum Clock {
     System,
     /// Always the same time.
     Fixed(Timestamp),
+    /// A time that goes on as the runtime's does, which a test can hold.
+    Counted {
+        /// What time it was.
+        from: Timestamp,
+        /// When that was.
+        since: Instant,
+    },
 }
 
 impl Clock {
@@ -20,6 +28,7 @@ impl Clock {
         let now = match self {
             Self::System => Timestamp::now(),
             Self::Fixed(time) => time,
+            Self::Counted { from, since } => from + since.elapsed(),
         };
         Timestamp::from_second(now.as_second()).unwrap_or(now)
     }

@@ -59,6 +59,10 @@ pub enum Stage {
     Verifying,
     /// An archive is copied to this machine.
     Downloading,
+    /// What was restored is asked whether it is what it should be.
+    Checking,
+    /// What a drill made is removed.
+    TakingDown,
 }
 
 impl Stage {
@@ -77,6 +81,8 @@ impl Stage {
             Self::Deleting => "deleting",
             Self::Verifying => "verifying",
             Self::Downloading => "downloading",
+            Self::Checking => "running the check",
+            Self::TakingDown => "taking down",
         }
     }
 }

@@ -33,6 +33,7 @@ async fn the_whole_is_told_with_every_global_option_and_exit_code() {
     Commands:
       backup      Make and look at backups [alias: backups]
       restore     Bring backups back, and look at what was brought back [alias: restores]
+      schedule    Have backups made by the clock, and expire [alias: schedules]
       location    Name and check places for backups [aliases: locations, backup-location]
       version     Print the version
       completion  Print a script that completes what you type in your shell
@@ -117,6 +118,9 @@ async fn groups_list_their_commands() {
       diff      Show what changed between a backup and another one, or the cluster
       download  Download the archive of a backup
       delete    Delete backups, and the snapshots of their volumes
+      expire    Remove the backups that no rule keeps, or whose time has come
+      hold      Hold a backup: it stays, whatever rules and times say, until it is released
+      release   Release a backup that is held: rules and times mean it again
       help      Print this message or the help of the given subcommand(s)
 
     Options:
@@ -137,6 +141,7 @@ async fn groups_list_their_commands() {
     Commands:
       create    Bring a backup back
       resume    Go on with a restore that was interrupted, or in which something failed
+      drill     Show that a backup can be restored, and leave nothing behind
       get       List restores [alias: list]
       describe  Show all that is known of restores
       logs      Print the log of a restore, also while it runs
@@ -163,13 +168,43 @@ async fn backup_commands_explain_themselves() {
     Writes the objects of the chosen namespaces to the storage location and takes a snapshot of the
     volume behind every bound claim. Completed means that all of it can be restored.
 
-    Usage: bowline backup create [OPTIONS] <NAME>
+    Usage: bowline backup create [OPTIONS] [NAME]
 
     Arguments:
-      <NAME>
-              The backup's name
+      [NAME]
+              The backup's name (of a schedule's: made by its run, from the schedule's name and the
+              time)
 
     Options:
+          --from-schedule <SCHEDULE>
+              Make the backup that this schedule asks for, now, unless it is paused or another one of it
+              is going on
+
+          --expire
+              Then delete those of the schedule's backups that its rules do not keep
+
+          --labels <KEY=VALUE>
+              Labels to find it by
+
+          --annotations <KEY=VALUE>
+              Annotations, which hold any text
+
+          --replace-incomplete
+              Clear an unfinished backup of this name first
+
+          --dry-run
+              Show what would be taken and which rights are missing; write nothing
+
+      -o, --output <FORMAT>
+              Print data in this form
+
+              Possible values:
+              - table: For people
+              - json:  One JSON document
+              - yaml:  One YAML document
+
+              [default: table]
+
           --snapshot-volumes[=<BOOL>]
               Take snapshots of volumes (default: true)
 
@@ -191,12 +226,6 @@ async fn backup_commands_explain_themselves() {
               The name of the volume snapshot location that a Velero which restores this backup knows;
               the first of several counts (default: default)
 
-          --labels <KEY=VALUE>
-              Labels to find it by
-
-          --annotations <KEY=VALUE>
-              Annotations, which hold any text
-
           --ttl <DURATION>
               How long it is kept, such as 720h; a Velero on the same bucket deletes it then (default:
               for ever)
@@ -210,22 +239,6 @@ async fn backup_commands_explain_themselves() {
               - all:       In all that it serves
 
               [default: preferred]
-
-          --replace-incomplete
-              Clear an unfinished backup of this name first
-
-          --dry-run
-              Show what would be taken and which rights are missing; write nothing
-
-      -o, --output <FORMAT>
-              Print data in this form
-
-              Possible values:
-              - table: For people
-              - json:  One JSON document
-              - yaml:  One YAML document
-
-              [default: table]
 
       -h, --help
               Print help (see a summary with '-h')
@@ -274,6 +287,27 @@ async fn backup_commands_explain_themselves() {
               Objects to take before the others of their kind, in this order, such as
               `pods=shop/db-0,shop/db-1;persistentvolumes=pv-1`
 
+    Telling others:
+          --metrics-file <FILE>
+              Write metrics of the schedule to this file, for the textfile collector of node exporter
+
+          --push-gateway <URL>
+              Push metrics of the schedule to a Prometheus Pushgateway, such as
+              `http://pushgateway:9091`
+
+          --notify <URL>
+              Post one JSON document about the run there; its `text` is what Slack shows (default:
+              `$BOWLINE_NOTIFY`). The URL is never printed
+
+          --notify-on <WHEN>
+              When to post it
+
+              Possible values:
+              - failure: When there is no good backup
+              - always:  After every run
+
+              [default: failure]
+
     (global options)
 
     Examples:
@@ -282,6 +316,8 @@ async fn backup_commands_explain_themselves() {
       # one application, and see first what would be listed
       bowline backup create shop-1 --include-namespaces shop --dry-run
       bowline backup create shop-1 --include-namespaces shop --storage-location file:///var/backups
+      # what a schedule says, from a crontab, and then what its rules say of its older backups
+      bowline backup create --from-schedule nightly --expire
     ");
     assert_snapshot!(help("backup get --help").await, @r"
     List backups

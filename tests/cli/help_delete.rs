@@ -10,8 +10,9 @@ async fn commands_that_delete_say_what_stays() {
     Delete backups, and the snapshots of their volumes
 
     Snapshots go only if their tags say that they are of that very backup. An object lock is respected:
-    as long as a file is retained nothing is touched. A deletion that is interrupted is finished when
-    the same command is run again. Do not delete a backup that is still being made.
+    as long as a file is retained nothing is touched. One that is held stays. A deletion that is
+    interrupted is finished when the same command is run again. Do not delete a backup that is still
+    being made.
 
     Usage: bowline backup delete [OPTIONS] <NAME|--selector <SELECTOR>|--all>
 

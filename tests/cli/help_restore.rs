@@ -13,7 +13,7 @@ async fn restore_commands_explain_themselves() {
     is there already is left as it is. An interrupted restore goes on with restore resume, or when the
     same command is run again under the same name.
 
-    Usage: bowline restore create [OPTIONS] --from-backup <BACKUP> [NAME]
+    Usage: bowline restore create [OPTIONS] [NAME]
 
     Arguments:
       [NAME]
@@ -22,6 +22,12 @@ async fn restore_commands_explain_themselves() {
     Options:
           --from-backup <BACKUP>
               The backup to restore
+
+          --from-schedule <SCHEDULE>
+              Restore the newest good backup of this schedule
+
+          --allow-partially-failed
+              Take one for good in which something failed
 
           --labels <KEY=VALUE>
               Labels to find it by
@@ -177,6 +183,8 @@ async fn restore_commands_explain_themselves() {
       bowline restore create --from-backup nightly --dry-run
       # and what the API server would say to it
       bowline restore create --from-backup nightly --dry-run=server
+      # the newest good backup of a schedule
+      bowline restore create --from-schedule nightly
       # everything, into the cluster of another context
       bowline restore create --from-backup nightly --kubecontext west
       # one namespace, beside the original

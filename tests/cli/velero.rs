@@ -47,11 +47,11 @@ async fn a_flag_of_velero_is_answered_with_what_to_use_instead() {
     error: there is no --data-mover here
     hint: bowline copies no files of volumes, it takes snapshots; leave it out
     ");
-    assert_snapshot!(site.run("backup create --from-schedule nightly x").await, @r"
+    assert_snapshot!(site.run("backup create x --schedule @daily").await, @r"
     exit code: 2
     --- stderr
-    error: there is no --from-schedule here
-    hint: there are no schedules; name the backup: bowline backup get lists the newest of a series first
+    error: there is no --schedule here
+    hint: make a schedule: bowline schedule create NAME --schedule '0 2 * * *' ...
     ");
     assert_snapshot!(site.run("backup create x --csi-snapshot-timeout=20m -o json").await, @r#"
     exit code: 2
@@ -94,23 +94,11 @@ async fn a_flag_of_velero_is_answered_with_what_to_use_instead() {
 #[tokio::test]
 async fn a_command_of_velero_is_answered_with_what_to_use_instead() {
     let site = Site::new();
-    assert_snapshot!(site.run("schedule create nightly").await, @r"
-    exit code: 2
-    --- stderr
-    error: unrecognized subcommand 'schedule'
-    hint: let cron run it: bowline backup create nightly-$(date -u +%Y%m%d%H%M%S) ...
-    ");
     assert_snapshot!(site.run("install --provider aws").await, @r"
     exit code: 2
     --- stderr
     error: unrecognized subcommand 'install'
     hint: there is nothing to install: bowline runs from a kubeconfig, with --storage-location
-    ");
-    assert_snapshot!(site.run("get schedules").await, @r"
-    exit code: 2
-    --- stderr
-    error: unrecognized subcommand 'schedules'
-    hint: let cron run it: bowline backup create nightly-$(date -u +%Y%m%d%H%M%S) ...
     ");
     assert_snapshot!(site.run("get snapshot-locations").await, @r"
     exit code: 2

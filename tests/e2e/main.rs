@@ -7,10 +7,12 @@
     reason = "test code: a failed step ends the test that it belongs to"
 )]
 
+mod alerts;
 mod application;
 mod clones;
 mod cloud;
 mod crashes;
+mod drills;
 #[path = "../engine/equality.rs"]
 mod equality;
 mod failures;
@@ -22,4 +24,5 @@ mod plan;
 mod recovery;
 mod refusals;
 mod remains;
+mod schedules;
 mod written;

@@ -7,6 +7,7 @@
     reason = "test code: it fails by panicking"
 )]
 
+mod cron;
 mod documents;
 mod hostile;
 mod logs;

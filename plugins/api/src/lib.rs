@@ -18,5 +18,5 @@ pub use object_store::{
 };
 pub use volume_snapshotter::{
     Operation, Right, Snapshot, SnapshotRequest, SnapshotState, SnapshotterError, Tags, Volume,
-    VolumeRequest, VolumeSnapshotter, VolumeSpec, VolumeState,
+    VolumeOrigin, VolumeRequest, VolumeSnapshotter, VolumeSpec, VolumeState,
 };

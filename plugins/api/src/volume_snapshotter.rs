@@ -97,6 +97,15 @@ pub trait VolumeSnapshotter: fmt::Debug + Send + Sync {
     /// Describes a volume that this provider made.
     async fn volume(&self, id: &str) -> Result<Volume, SnapshotterError>;
 
+    /// Finds what [`create_volume`](Self::create_volume) made, or began to make, for a token; none
+    /// if nothing is there of it.
+    ///
+    /// It can be removed then, whatever became of the process that asked for it.
+    async fn volume_made_by(
+        &self,
+        origin: &VolumeOrigin,
+    ) -> Result<Option<Volume>, SnapshotterError>;
+
     /// Removes a volume that [`create_volume`](Self::create_volume) made; refuses any other.
     async fn delete_volume(&self, id: &str) -> Result<(), SnapshotterError>;
 }
@@ -220,6 +229,28 @@ pub struct VolumeRequest {
     pub same_cluster: bool,
     /// The `kubernetes.io/hostname` label of every node of the target cluster.
     pub nodes: BTreeSet<String>,
+}
+
+/// By what a volume that was asked for is found again: parts of its [`VolumeRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeOrigin {
+    /// The identity of the request.
+    pub token: String,
+    /// The volume that the snapshot was taken of.
+    pub source_volume_id: String,
+    /// The name of the persistent volume that it is for.
+    pub persistent_volume: String,
+}
+
+impl VolumeRequest {
+    /// By what the volume is found again.
+    pub fn origin(&self) -> VolumeOrigin {
+        VolumeOrigin {
+            token: self.token.clone(),
+            source_volume_id: self.source_volume_id.clone(),
+            persistent_volume: self.persistent_volume.clone(),
+        }
+    }
 }
 
 /// A volume as its provider describes it.

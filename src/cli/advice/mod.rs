@@ -1,6 +1,11 @@
 //! What an error calls for: how the program ends, and what would help. The one table of that.
 
+mod attempts;
+mod deployments;
+mod drills;
+mod expiry;
 mod restores;
+mod schedules;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -11,8 +16,9 @@ use crate::cli::config;
 use crate::cli::exit::Exit;
 use crate::engine::context::Right;
 use crate::engine::model::filter::closest;
-use crate::engine::model::{duration, filter, location, names, policy, selector, zones};
-use crate::engine::{backup, cluster, delete, download, restore, store, verify};
+use crate::engine::model::{duration, filter, location, names, policy, selector, within, zones};
+use crate::engine::schedule::attempt;
+use crate::engine::{backup, cluster, delete, download, drill, restore, store, verify};
 
 /// How the program ends, and what would help.
 pub(in crate::cli) type Advice = (Exit, Cow<'static, str>);
@@ -23,10 +29,18 @@ const REFUSALS: usize = 8;
 type Row = fn(&(dyn Error + 'static)) -> Option<Advice>;
 
 /// One row for every type of error that has advice.
-const ROWS: [Row; 15] = [
+const ROWS: [Row; 24] = [
     |error| error.downcast_ref().map(of_backup),
+    |error| error.downcast_ref().map(attempts::of_attempt),
     |error| error.downcast_ref().map(restores::of_restore),
+    |error| error.downcast_ref().map(drills::of_drill),
     |error| error.downcast_ref().map(of_delete),
+    |error| error.downcast_ref().map(deployments::of_deployment),
+    |error| error.downcast_ref().map(expiry::of_expire),
+    |error| error.downcast_ref().map(expiry::of_hold),
+    |error| error.downcast_ref().map(schedules::of_change),
+    |error| error.downcast_ref().map(schedules::of_template),
+    |error| error.downcast_ref().map(schedules::of_newest),
     |error| error.downcast_ref().and_then(of_verify),
     |error| error.downcast_ref().and_then(of_download),
     |error| error.downcast_ref().map(config::Error::advice),
@@ -36,6 +50,7 @@ const ROWS: [Row; 15] = [
     |error| of_model(error, selector::Error::hint),
     |error| of_model(error, selector::Invalid::hint),
     |error| of_model(error, duration::Error::hint),
+    |error| of_model(error, within::Error::hint),
     |error| of_model(error, location::Error::hint),
     |error| of_model(error, names::Invalid::hint),
     |error| of_model(error, policy::Error::hint),
@@ -48,7 +63,11 @@ pub(in crate::cli) fn of(error: &(dyn Error + 'static)) -> Option<Advice> {
 
 /// What was said of each right that is missing, where an error is for want of rights.
 pub(in crate::cli) fn refusals(error: &(dyn Error + 'static)) -> Vec<String> {
-    let of_backup = error.downcast_ref().and_then(|error| match error {
+    let of_run = error.downcast_ref().and_then(|error| match error {
+        attempt::Error::Backup(error) => Some(&**error),
+        _ => None,
+    });
+    let of_backup = of_run.or_else(|| error.downcast_ref()).and_then(|error| match error {
         backup::Error::NotAllowed { missing } => Some(missing),
         _ => None,
     });
@@ -60,7 +79,11 @@ pub(in crate::cli) fn refusals(error: &(dyn Error + 'static)) -> Vec<String> {
         delete::Error::NotAllowed { missing } => Some(missing),
         _ => None,
     });
-    let missing = of_backup.or(of_restore).or(of_delete).into_iter().flatten();
+    let of_drill = error.downcast_ref().and_then(|error| match error {
+        drill::Error::NotAllowed { missing } => Some(missing),
+        _ => None,
+    });
+    let missing = of_backup.or(of_restore).or(of_delete).or(of_drill).into_iter().flatten();
     let said = |right: &Right| Some(format!("{}: {}", right.action, right.reason.as_ref()?));
     missing.filter_map(said).take(REFUSALS).collect()
 }
@@ -176,6 +199,12 @@ fn of_delete(error: &delete::Error) -> Advice {
         }
         E::Retained { until: None, .. } => {
             (Exit::Failed, "nothing was touched; have the legal hold lifted first".into())
+        }
+        E::Held { name, .. } => {
+            (Exit::Failed, format!("bowline backup release {name} lets it go").into())
+        }
+        E::Renewed { .. } => {
+            (Exit::Failed, "nothing was touched; bowline backup get lists what there is".into())
         }
         E::NoProvider { known, .. } => (
             Exit::Failed,

@@ -55,6 +55,7 @@ async fn names_of(settings: &Settings, names: Names) -> Result<Vec<String>, CliE
     let mut found = match names {
         Names::Backups => settings.store()?.backup_names().await.map_err(failed)?,
         Names::Restores => restore::names(settings, &settings.store()?).await?,
+        Names::Schedules => settings.store()?.schedule_names().await.map_err(failed)?,
         Names::Locations => {
             settings.config()?.locations.into_iter().map(|named| named.name).collect()
         }
@@ -71,7 +72,7 @@ async fn names_of(settings: &Settings, names: Names) -> Result<Vec<String>, CliE
         // Names of contexts may hold nearly anything, and no shell is to run it.
         Names::Contexts => found.retain(|name| name.chars().all(is_plain)),
         Names::Resources | Names::Files => {}
-        Names::Backups | Names::Restores | Names::Locations => {
+        Names::Backups | Names::Restores | Names::Schedules | Names::Locations => {
             found.retain(|name| check_name(name).is_ok());
         }
     }

@@ -77,7 +77,8 @@ pub(super) fn each_once(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).filter(|name| seen.insert(*name)).collect()
 }
 
-fn matches(selector: Option<&Selector>, labels: Option<&Labels>) -> bool {
+/// Whether something with these labels is selected; what has none that are known never is.
+pub(super) fn matches(selector: Option<&Selector>, labels: Option<&Labels>) -> bool {
     selector.is_none_or(|selector| labels.is_some_and(|labels| selector.matches(labels)))
 }
 

@@ -4,7 +4,7 @@
 
 use clap::Subcommand;
 
-use super::{backup, location, restore};
+use super::{backup, location, restore, schedule};
 use crate::cli::args::Command;
 
 /// Makes a verb of the nouns that it can have, in plural and singular, and says which command each
@@ -41,6 +41,10 @@ pub enum Verb {
     #[command(subcommand, hide = true)]
     Resume(Resume),
     #[command(subcommand, hide = true)]
+    Pause(Pause),
+    #[command(subcommand, hide = true)]
+    Unpause(Unpause),
+    #[command(subcommand, hide = true)]
     Delete(Delete),
 }
 
@@ -51,6 +55,8 @@ impl From<Verb> for Command {
             Verb::Describe(verb) => verb.into(),
             Verb::Create(verb) => verb.into(),
             Verb::Resume(verb) => verb.into(),
+            Verb::Pause(verb) => verb.into(),
+            Verb::Unpause(verb) => verb.into(),
             Verb::Delete(verb) => verb.into(),
         }
     }
@@ -58,6 +64,7 @@ impl From<Verb> for Command {
 
 const BACKUPS: [&str; 1] = ["backup"];
 const RESTORES: [&str; 1] = ["restore"];
+const SCHEDULES: [&str; 1] = ["schedule"];
 const LOCATIONS: [&str; 3] = ["location", "backup-locations", "backup-location"];
 
 verb! {
@@ -65,6 +72,7 @@ verb! {
     Get {
         Backup("backups", BACKUPS, backup, backup::GetArgs),
         Restore("restores", RESTORES, restore, restore::GetArgs),
+        Schedule("schedules", SCHEDULES, schedule, schedule::GetArgs),
         Location("locations", LOCATIONS, location, location::GetArgs),
     }
 }
@@ -74,6 +82,7 @@ verb! {
     Describe {
         Backup("backups", BACKUPS, backup, backup::DescribeArgs),
         Restore("restores", RESTORES, restore, restore::DescribeArgs),
+        Schedule("schedules", SCHEDULES, schedule, schedule::DescribeArgs),
     }
 }
 
@@ -82,6 +91,7 @@ verb! {
     Create {
         Backup("backup", ["backups"], backup, Box<backup::CreateArgs>),
         Restore("restore", ["restores"], restore, Box<restore::CreateArgs>),
+        Schedule("schedule", ["schedules"], schedule, Box<schedule::CreateArgs>),
         Location(
             "location",
             ["locations", "backup-location", "backup-locations"],
@@ -99,10 +109,25 @@ verb! {
 }
 
 verb! {
+    /// Pause things: the same as with the noun first
+    Pause {
+        Schedule("schedules", SCHEDULES, schedule, schedule::PauseArgs),
+    }
+}
+
+verb! {
+    /// Unpause things: the same as with the noun first
+    Unpause {
+        Schedule("schedules", SCHEDULES, schedule, schedule::UnpauseArgs),
+    }
+}
+
+verb! {
     /// Delete things: the same as with the noun first
     Delete {
         Backup("backups", BACKUPS, backup, backup::DeleteArgs),
         Restore("restores", RESTORES, restore, restore::DeleteArgs),
+        Schedule("schedules", SCHEDULES, schedule, schedule::DeleteArgs),
         Location("locations", LOCATIONS, location, location::DeleteArgs),
     }
 }

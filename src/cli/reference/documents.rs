@@ -6,16 +6,20 @@ use expect_test::expect_file;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value};
 
+use crate::cli::commands::backup::scheduled;
 use crate::cli::commands::restore::found::Found;
 use crate::cli::commands::version::Versions;
-use crate::cli::commands::{location, restore};
+use crate::cli::commands::{backup as backups, location, restore, schedule};
 use crate::engine::backup;
 use crate::engine::delete::DeleteReport;
+use crate::engine::drill::{CleanUpReport, DrillReport};
 use crate::engine::location::CheckReport;
 use crate::engine::model::backup::Backup;
+use crate::engine::model::schedule::Schedule;
 use crate::engine::report::{BackupReport, RestoreReport};
 use crate::engine::restore::PlanDocument;
 use crate::engine::restore::diff::{Change, DiffFooter, DiffHeader};
+use crate::engine::schedule::expire;
 use crate::engine::verify::VerifyReport;
 
 const INTRODUCTION: &str = "\
@@ -146,15 +150,31 @@ fn meaning(field: &Value) -> String {
 fn the_page_of_documents_is_what_their_types_say() {
     let mut page = INTRODUCTION.to_owned();
     document::<BackupReport>(&mut page, "`backup create` and `backup finish`");
+    document::<scheduled::Report>(
+        &mut page,
+        "`backup create --from-schedule` and `schedule trigger`",
+    );
     document::<backup::Plan>(&mut page, "`backup create --dry-run`");
     document::<Backup>(&mut page, "`backup get NAME`: Velero's document");
     document::<VerifyReport>(&mut page, "`backup verify NAME`; of several a list of these");
     document::<Diff>(&mut page, "`backup diff`");
     document::<List<DeleteReport>>(&mut page, "`backup delete`");
+    document::<expire::Report>(&mut page, "`backup expire`");
+    document::<backups::hold::Report>(&mut page, "`backup hold`");
+    document::<backups::release::Report>(&mut page, "`backup release`");
     document::<RestoreReport>(&mut page, "`restore create`");
     document::<PlanDocument>(&mut page, "`restore create --dry-run`");
+    document::<DrillReport>(&mut page, "`restore drill`");
+    document::<CleanUpReport>(&mut page, "`restore drill --clean-up`");
     document::<Found>(&mut page, "`restore get NAME`");
     document::<List<restore::delete::Report>>(&mut page, "`restore delete`");
+    document::<Schedule>(&mut page, "`schedule create`: Velero's document, and ours besides");
+    document::<schedule::view::Shown<'_>>(&mut page, "`schedule get NAME`");
+    document::<schedule::describe::Described<'_>>(&mut page, "`schedule describe NAME`");
+    document::<schedule::check::Report>(&mut page, "`schedule check`");
+    document::<schedule::pause::Report>(&mut page, "`schedule pause` and `schedule unpause`");
+    document::<schedule::adopt::Report>(&mut page, "`schedule adopt`");
+    document::<List<schedule::delete::Report>>(&mut page, "`schedule delete`");
     document::<List<location::get::Row>>(&mut page, "`location get`");
     document::<CheckReport>(&mut page, "`location check`");
     document::<Versions>(&mut page, "`version`");

@@ -29,17 +29,30 @@ pub(super) struct Collected {
 /// What one read of one list gave.
 type Read = (Kind, Option<String>, Result<Page, cluster::Error>);
 
-/// Reads everything and writes the archive. Ends the stream of claims when it is done.
+/// Where to what was read goes.
+#[derive(Debug)]
+pub(super) struct Outlets {
+    pub writer: Writer,
+    pub claims: UnboundedSender<Claim>,
+}
+
+/// Reads everything and writes the archive, unless it is called off. Ends the stream of claims when it
+/// is done.
 pub(super) async fn collect(
     context: &Context,
     journal: &Journal,
     ready: &Ready,
-    writer: Writer,
-    claims: UnboundedSender<Claim>,
+    Outlets { writer, claims }: Outlets,
+    called_off: impl Future<Output = ()>,
 ) -> Result<Collected, Cause> {
     let taken = Taken::default();
     let mut intake = Intake { ready, journal, writer, claims, taken };
-    match collect_into(context, &mut intake).await {
+    let collected = tokio::select! {
+        biased;
+        collected = collect_into(context, &mut intake) => collected,
+        () = called_off => Err(Cause::Interrupted),
+    };
+    match collected {
         Ok(()) => {
             let Intake { writer, taken, .. } = intake;
             Ok(Collected { written: writer.finish().await?, taken })

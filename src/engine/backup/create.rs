@@ -1,5 +1,6 @@
 //! One backup from its first key to its last.
 
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -12,15 +13,16 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::asked::Asked;
+use super::collect::{self, Outlets};
 use super::error::{Cause, Error};
 use super::finish::{self, Tools};
 use super::halt::Halt;
 use super::last_word::unless_ended;
-use super::pending::{self, Filed, Pending};
+use super::pending::{self as record, Filed, Pending};
 use super::preflight::{self, Ready, Replaced, Request};
 use super::replace::Remains;
+use super::rights;
 use super::start::{Work, start_all};
-use super::{collect, rights};
 use crate::engine::archive::Writer;
 use crate::engine::context::Context;
 use crate::engine::context::hooks::Tally;
@@ -35,6 +37,15 @@ use crate::engine::store::{BackupKeys, RunningLog, SideFile};
 /// A problem with one object or volume is data in the report; an error means that there is no
 /// backup, and only [`Error::Broken`] and [`Error::Unfinished`] that anything was written.
 pub async fn create(context: &Context, request: &Request) -> Result<BackupReport, Error> {
+    create_unless(context, request, pending()).await
+}
+
+/// Makes a backup, unless it is called off before its archive is whole.
+pub async fn create_unless(
+    context: &Context,
+    request: &Request,
+    called_off: impl Future<Output = ()>,
+) -> Result<BackupReport, Error> {
     let (observer, clock) = (Arc::clone(&context.observer), context.clock);
     let journal = Arc::new(Journal::of_backup(observer, clock, &request.name));
     journal.stage(Stage::Preflight);
@@ -55,7 +66,8 @@ pub async fn create(context: &Context, request: &Request) -> Result<BackupReport
         tally: &tally,
     };
     let log = RunningLog::of_backup(&context.store, &journal, &attempt.name, &attempt.uid);
-    match Box::pin(unless_ended(&context.holds, &journal, &log, run.gather())).await {
+    let gathered = run.gather(called_off);
+    match Box::pin(unless_ended(&context.holds, &journal, &log, gathered)).await {
         Ok(pending) => {
             let volumes = pending.document.volumes.iter().map(|it| it.report.clone()).collect();
             finish::complete(&Tools::of(context), &journal, &log, &pending, volumes).await
@@ -129,7 +141,7 @@ pub(super) struct Run<'a> {
 
 impl Run<'_> {
     /// Writes the archive and starts the snapshots, until the backup can be finished by anybody.
-    async fn gather(&self) -> Result<Filed<Pending>, Cause> {
+    async fn gather(&self, called_off: impl Future<Output = ()>) -> Result<Filed<Pending>, Cause> {
         let Self { context, request, journal, ready, attempt, asked, tally } = *self;
         journal.stage(Stage::Collecting);
         ready.unknown_hooks.iter().cloned().for_each(|problem| journal.error(problem));
@@ -139,21 +151,31 @@ impl Run<'_> {
         let (sender, claims) = unbounded();
         let halt = Halt::default();
         let work = Work { context, journal, request, ready, attempt, asked, halt: &halt, tally };
-        let collection = pin!(collect::collect(context, journal, ready, writer, sender));
+        let outlets = Outlets { writer, claims: sender };
+        let called_off = async {
+            tokio::select! {
+                () = called_off => {}
+                () = halt.called() => {}
+            }
+        };
+        let collection = pin!(collect::collect(context, journal, ready, outlets, called_off));
         let snapshots = pin!(start_all(&work, claims));
         let (collected, volumes) = match select(collection, snapshots).await {
             Either::Left((Ok(collected), snapshots)) => (collected, snapshots.await?),
             Either::Left((Err(cause), snapshots)) => {
                 halt.call();
-                drop(snapshots.await);
+                // It is interrupted, too, where the snapshots cannot go on.
+                let first = snapshots.await.err().filter(|_| matches!(cause, Cause::Interrupted));
+                return Err(first.unwrap_or(cause));
+            }
+            Either::Right((Ok(volumes), collection)) => (collection.await?, volumes),
+            Either::Right((Err(cause), collection)) => {
+                halt.call();
+                drop(collection.await);
                 return Err(cause);
             }
-            Either::Right((volumes, collection)) => {
-                let volumes = volumes?;
-                (collection.await?, volumes)
-            }
         };
-        pending::write(self, collected, volumes).await
+        record::write(self, collected, volumes).await
     }
 
     /// Removes what this run had made, as far as that is possible, and nothing of another's.

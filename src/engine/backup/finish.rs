@@ -43,7 +43,8 @@ pub struct Finished {
 }
 
 impl Tools {
-    pub(super) fn of(context: &Context) -> Self {
+    /// What an operation that has more works with.
+    pub fn of(context: &Context) -> Self {
         Self {
             store: context.store.clone(),
             snapshotters: context.snapshotters.clone(),

@@ -5,6 +5,7 @@
 //! Objects go in and out as JSON, never through typed structs, which would drop unknown fields.
 
 mod access;
+mod apply;
 mod catalog;
 mod client;
 mod discovery;

@@ -248,7 +248,7 @@ fn post(
 }
 
 /// A request in words: `create deployments.apps/shop/web`.
-fn describe(verb: &str, kind: &Kind, namespace: Option<&str>, name: &str) -> String {
+pub(super) fn describe(verb: &str, kind: &Kind, namespace: Option<&str>, name: &str) -> String {
     let namespace = namespace.filter(|_| kind.namespaced);
     let place = namespace.map(|name| format!("{name}/")).unwrap_or_default();
     format!("{verb} {}/{place}{name}", kind.resource)

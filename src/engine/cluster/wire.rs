@@ -70,6 +70,12 @@ impl Call {
         Self { method: Method::PATCH, body, content_type, ..Self::get(path, request) }
     }
 
+    /// Makes the object at `path` as `body` has it, or changes what of it is ours.
+    pub(super) fn apply(path: String, request: String, body: Bytes) -> Self {
+        let content_type = "application/apply-patch+yaml";
+        Self { method: Method::PATCH, body, content_type, ..Self::get(path, request) }
+    }
+
     /// Deletes the object at `path`, with the options in `body`.
     pub(super) fn delete(path: String, request: String, body: Bytes) -> Self {
         Self { method: Method::DELETE, body, ..Self::get(path, request) }

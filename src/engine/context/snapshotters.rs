@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bowline_api::{
-    Operation, Right, Snapshot, SnapshotRequest, SnapshotterError, Volume, VolumeRequest,
-    VolumeSnapshotter,
+    Operation, Right, Snapshot, SnapshotRequest, SnapshotterError, Volume, VolumeOrigin,
+    VolumeRequest, VolumeSnapshotter,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -212,6 +212,13 @@ impl VolumeSnapshotter for Patient {
 
     async fn volume(&self, id: &str) -> Result<Volume, SnapshotterError> {
         patiently(|| self.0.volume(id)).await
+    }
+
+    async fn volume_made_by(
+        &self,
+        origin: &VolumeOrigin,
+    ) -> Result<Option<Volume>, SnapshotterError> {
+        patiently(|| self.0.volume_made_by(origin)).await
     }
 
     async fn delete_volume(&self, id: &str) -> Result<(), SnapshotterError> {

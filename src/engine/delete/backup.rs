@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::Error;
 use super::known::{self, Known};
 use super::report::{DeleteReport, DeletedSnapshot};
-use super::{retention, sight, snapshots};
+use super::{held, retention, sight, snapshots};
 use crate::engine::clock::Clock;
 use crate::engine::context::Snapshotters;
 use crate::engine::event::{Observer, Stage};
@@ -19,6 +19,8 @@ use crate::engine::store::{self, BackupKeys, BackupStore};
 pub struct Request<'a> {
     /// The backup's name.
     pub name: &'a str,
+    /// Its identity, if only that very one is meant and no other that has got the name since.
+    pub uid: Option<&'a str>,
     /// Whether it is deleted even if none of its snapshots can be seen.
     pub ignore_missing_snapshots: bool,
 }
@@ -45,13 +47,22 @@ pub async fn backup(
     let journal = Journal::of_backup(Arc::clone(observer), clock, name);
     journal.stage(Stage::Preflight);
     let mut known = known::find(store, snapshotters, &journal, request).await?;
+    if request.uid.is_some_and(|uid| known.identity.uid.as_deref() != Some(uid)) {
+        return Err(Error::Renewed { name: name.to_owned() });
+    }
+    held::check(store, &known.identity).await?;
     retention::check(store, clock, ("backup", name), &BackupKeys(name).prefix()).await?;
     sight::check_rights(snapshotters, &known.witnesses).await?;
     store.try_removal().await?;
     journal.stage(Stage::Deleting);
     let mark = mark(store, clock, &mut known).await?;
-    let removed = remove(store, snapshotters, &journal, &known, &mark).await;
     let broken = |source| Error::Broken { noun: "backup", name: name.to_owned(), source };
+    // Who holds it looks for the mark afterwards, as this looks for the hold: one of them sees the other.
+    held::check(store, &known.identity).await.map_err(|error| match error {
+        Error::Location(source) => broken(source),
+        other => other,
+    })?;
+    let removed = remove(store, snapshotters, &journal, &known, &mark).await;
     Ok(report(clock, &journal, known, &mark, removed.map_err(broken)?))
 }
 

@@ -34,6 +34,22 @@ pub enum Error {
         /// Until when; none if somebody has to lift a legal hold.
         until: Option<Timestamp>,
     },
+    /// Somebody wants it to stay.
+    #[error("backup \"{name}\" is held since {since}{}", why(reason.as_deref()))]
+    Held {
+        /// The backup's name.
+        name: String,
+        /// Since when.
+        since: Timestamp,
+        /// Why, as they say.
+        reason: Option<String>,
+    },
+    /// The name is no longer that of the backup that was meant.
+    #[error("backup \"{name}\" is another one by now")]
+    Renewed {
+        /// The backup's name.
+        name: String,
+    },
     /// Nobody here can remove one of its snapshots.
     #[error("snapshot {id} of backup \"{name}\" is of a provider that is not at hand")]
     NoProvider {
@@ -118,4 +134,8 @@ impl Error {
 
 fn how_long(time: Option<Timestamp>) -> String {
     time.map_or_else(|| "by a legal hold".to_owned(), |time| format!("until {time}"))
+}
+
+fn why(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(": {reason}")).unwrap_or_default()
 }

@@ -7,6 +7,7 @@
 
 mod backup;
 mod error;
+mod held;
 mod identity;
 mod known;
 mod records;

@@ -48,6 +48,34 @@ pub fn has_relations(resource: &GroupResource) -> bool {
     finder(resource).is_some()
 }
 
+/// The kinds of what this kind may need, as [`relations`] finds it; of bindings those that are found
+/// outside of namespaces, where no list has brought them.
+pub fn targets(resource: &GroupResource) -> Vec<GroupResource> {
+    let (rbac, storage) = ("rbac.authorization.k8s.io", "storage.k8s.io");
+    let classes: &[_] = &[(storage, "storageclasses"), (storage, "volumeattributesclasses")];
+    let of_pods: &[_] = &[
+        ("", "persistentvolumeclaims"),
+        ("", "serviceaccounts"),
+        ("scheduling.k8s.io", "priorityclasses"),
+        ("node.k8s.io", "runtimeclasses"),
+    ];
+    let lists: &[&[(&str, &str)]] = match (&*resource.group, &*resource.resource) {
+        ("", "persistentvolumeclaims") => &[&[("", "persistentvolumes")], classes],
+        ("", "persistentvolumes") => &[classes],
+        ("", "serviceaccounts") => &[&[(rbac, "clusterrolebindings")]],
+        (_, "rolebindings") if resource.group == rbac => {
+            &[&[(rbac, "roles"), (rbac, "clusterroles")]]
+        }
+        (_, "clusterrolebindings") if resource.group == rbac => &[&[(rbac, "clusterroles")]],
+        ("networking.k8s.io", "ingresses") => &[&[("networking.k8s.io", "ingressclasses")]],
+        ("apps", "statefulsets") => &[of_pods, classes],
+        _ if may_use_claims(resource) => &[of_pods],
+        _ => &[],
+    };
+    let named = lists.iter().copied().flatten();
+    named.map(|(group, resource)| GroupResource::new(*group, *resource)).collect()
+}
+
 /// Whether objects of this kind may name claims: those that run pods do.
 pub fn may_use_claims(resource: &GroupResource) -> bool {
     let is_core = ["pods", "replicationcontrollers"].contains(&resource.resource.as_str());
@@ -201,6 +229,43 @@ mod tests {
                 }
             })
             .collect()
+    }
+
+    #[test]
+    fn what_a_kind_may_need_is_told_of_every_kind_that_needs_something() {
+        for (group, resource, _) in FINDERS {
+            assert!(!targets(&GroupResource::new(*group, *resource)).is_empty(), "{resource}");
+        }
+        let spec = json!({
+            "volumes": [{"persistentVolumeClaim": {"claimName": "a"}}],
+            "serviceAccountName": "a", "priorityClassName": "a", "runtimeClassName": "a",
+            "storageClassName": "a", "volumeAttributesClassName": "a", "volumeName": "a",
+            "ingressClassName": "a",
+        });
+        let mut whole = spec.clone();
+        whole["template"]["spec"] = spec.clone();
+        whole["jobTemplate"]["spec"]["template"]["spec"] = spec.clone();
+        whole["volumeClaimTemplates"] = json!([{"spec": spec}]);
+        let object = |kind: &str| json!({"spec": whole, "roleRef": {"kind": kind, "name": "a"}});
+        let objects = ["Role", "ClusterRole"].map(object);
+        let pairs = FINDERS.iter().flat_map(|finder| objects.iter().map(move |it| (finder, it)));
+        let mut seen = 0;
+        for ((group, resource, find), object) in pairs {
+            let kind = GroupResource::new(*group, *resource);
+            let id = match *resource {
+                "clusterrolebindings" => ItemId::cluster(kind, "a"),
+                _ => ItemId::namespaced(kind, "shop", "a"),
+            };
+            let found = find(&id, object.as_object().unwrap());
+            seen += found.len();
+            let targets = targets(&id.resource);
+            let is_told = |relation: &Relation| match relation {
+                Relation::Item(found) => targets.contains(&found.resource),
+                Relation::BindingsOf { .. } => true,
+            };
+            assert!(found.iter().all(is_told), "{id}: {found:?}");
+        }
+        assert!(seen > 60, "{seen}");
     }
 
     #[test]

@@ -65,6 +65,10 @@ pub struct RestoreSpec {
     /// Whether a clone beside its original brings what acts outward, too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub include_outward: bool,
+    /// The identity of the drill that it is a part of, and has itself: nothing is made but what
+    /// stays inside of the drill's namespaces, and can be taken down with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drill: Option<String>,
     /// Whether claims that something made first, with volumes that nothing mounts, are replaced.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub take_over_claims: bool,

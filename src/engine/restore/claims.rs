@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use bowline_api::{GroupResource, ItemId, Snapshot, VolumeSnapshotter};
+use bowline_api::{GroupResource, ItemId, Snapshot, VolumeOrigin, VolumeSnapshotter};
 use serde_json::{Map, Value};
 
 use super::error::Error;
+use super::isolation;
 use super::kept::{self, Bound, Refusal};
 use super::plan::{EMPTY, Plan, Row, Verdict};
 use super::preflight::{Ready, Request};
@@ -127,6 +128,9 @@ fn check<'a>(
     }
     let volume = Value::Object(select::object(ready, plan.rows[row].entry)?);
     let Some(record) = snapshot else {
+        if plan.preparation.isolated {
+            return Ok(Err(isolation::NOT_COPIED.to_owned()));
+        }
         return Ok(Ok(Restorable { row, source: None, handle: shared::handle(&volume) }));
     };
     let Some(snapshotter) = context.snapshotters.of_volume(&volume) else {
@@ -305,6 +309,17 @@ pub(super) fn volume_name(restore_uid: &str, volume: &str) -> String {
 /// The identity of the volume that a restore makes for one that was backed up.
 pub(super) fn token(restore_uid: &str, volume: &str) -> String {
     format!("{restore_uid}-{}", digest::short(volume, 16))
+}
+
+/// By what the volume is found that a restore made, or began to make, of a snapshot.
+///
+/// `source` is the volume that was backed up, `recorded` its persistent volume.
+pub fn origin(restore_uid: &str, source: &str, recorded: &str) -> VolumeOrigin {
+    VolumeOrigin {
+        token: token(restore_uid, recorded),
+        source_volume_id: source.to_owned(),
+        persistent_volume: volume_name(restore_uid, recorded),
+    }
 }
 
 pub(super) fn claims() -> GroupResource {

@@ -38,7 +38,11 @@ pub(super) async fn meet(
     }
     plan.preparation.services = services(ready, &plan.preparation);
     if !request.spec.include_outward {
-        plan.preparation.beside = beside(namespaces, &plan.preparation);
+        plan.preparation.beside = if plan.preparation.isolated {
+            plan.preparation.namespaces.keys().cloned().collect()
+        } else {
+            beside(namespaces, &plan.preparation)
+        };
         outward::leave_out(plan);
     }
     plan.preparation.bindings = bindings(context, ready, plan).await?;

@@ -76,7 +76,7 @@ pub(super) fn places(context: &Context) -> impl Iterator<Item = &BackupStore> {
 fn fresh(context: &Context, request: &Request, ready: &Ready) -> RestoreRecord {
     RestoreRecord {
         name: request.name.clone(),
-        uid: Uuid::new_v4().to_string(),
+        uid: request.spec.drill.clone().unwrap_or_else(|| Uuid::new_v4().to_string()),
         backup_uid: ready.opened.backup.metadata.uid.clone(),
         cluster_uid: ready.cluster_uid.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

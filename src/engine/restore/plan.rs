@@ -13,6 +13,7 @@ use super::error::{Cause, Error};
 use super::hooks::{self, PodHooks};
 use super::identity::Identity;
 use super::ignored;
+use super::isolation;
 use super::missing::{self, Missing};
 use super::namespaces::Namespaces;
 use super::preflight::{Ready, Request};
@@ -275,6 +276,9 @@ async fn by_tables<'a>(
     let tables = Tables { ready, request, versions: &versions, preparation: &preparation };
     let rows = selected.into_iter().map(|selected| tables.classify(selected));
     let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+    if preparation.isolated {
+        isolation::leave_out(&preparation, &mut rows);
+    }
     let order = staging::arrange(ready, &preparation, namespaces, &mut rows)?;
     rows.sort_by_key(|row| (row.step, row.stage.as_ref().map(|stage| stage.round)));
     preparation.versions = versions.notes(ready, &rows);
@@ -311,6 +315,7 @@ fn preparation(request: &Request, ready: &Ready, uid: &str) -> Preparation {
         status: ready.status.clone(),
         preserve_node_ports: request.spec.preserve_node_ports == Some(true),
         finished_jobs: request.spec.restore_finished_jobs,
+        isolated: request.spec.drill.is_some(),
         ..Preparation::default()
     }
 }

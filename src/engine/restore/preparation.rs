@@ -55,6 +55,8 @@ pub(super) struct Preparation {
     pub renamed: BTreeMap<String, String>,
     /// How pods with hooks, and what stands between them and their controllers, are made.
     pub hooks: BTreeMap<ItemId, Treatment>,
+    /// Whether nothing may reach beyond its namespaces, nor outlive them.
+    pub isolated: bool,
     /// Persistent volumes, as recorded, that lead to a volume this restore did not make.
     pub reattached: BTreeSet<String>,
 }

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::Preparation;
 use super::actions::{Draft, action};
 use super::maps::{self, Use};
-use super::{hints, hooks, jobs, links, modify, outward, owners, status, versions};
+use super::{hints, hooks, isolation, jobs, links, modify, outward, owners, status, versions};
 use crate::engine::model::fields::{Object, remove, retain, set_text};
 
 /// The label that names the backup an object came from. Velero's.
@@ -109,9 +109,11 @@ fn strip(draft: &mut Draft<'_>) -> Vec<Value> {
     for key in OF_THE_SERVER {
         remove(&mut draft.object, &["metadata", key]);
     }
-    let transient = |value: &Value| {
-        value.as_str().is_some_and(|finalizer| TRANSIENT_FINALIZERS.contains(&finalizer))
+    let is_isolated = draft.context.isolated;
+    let goes = |it: &str| {
+        TRANSIENT_FINALIZERS.contains(&it) || is_isolated && isolation::drops_finalizer(it)
     };
+    let transient = |value: &Value| value.as_str().is_some_and(goes);
     for finalizer in retain(&mut draft.object, &["metadata", "finalizers"], |it| !transient(it)) {
         draft.note(format!("finalizer {} dropped", finalizer.as_str().unwrap_or_default()));
     }

@@ -17,6 +17,16 @@ pub(super) const DELETING: &str = "metadata/bowline/deleting/";
 const PROBES: &str = "metadata/bowline/probes/";
 /// The directory of the logs of what is still running.
 const LOGS: &str = "metadata/bowline/logs/";
+/// The directory of all schedules.
+pub(super) const SCHEDULES: &str = "metadata/bowline/schedules/";
+/// The directory of the records of what schedules ran.
+pub(super) const ATTEMPTS: &str = "metadata/bowline/attempts/";
+/// The directory of who runs which schedule.
+const LEASES: &str = "metadata/bowline/leases/";
+/// The directory of what is held.
+pub(super) const HOLDS: &str = "metadata/bowline/holds/";
+/// The directory of the records of drills.
+pub(super) const DRILLS: &str = "metadata/bowline/drills/";
 /// What the names of the records of providers start with.
 const PROVIDER: &str = "bowline-provider-";
 /// The directories that Velero allows at the root.
@@ -143,6 +153,11 @@ impl BackupKeys<'_> {
         format!("{DELETING}{}.json", self.0)
     }
 
+    /// The mark that it stays, whatever the rules of its schedule say.
+    pub fn hold(self) -> String {
+        format!("{HOLDS}{}.json", self.0)
+    }
+
     /// What the keys of all its [`leaving`](Self::leaving) marks start with.
     pub fn all_leaving(self) -> String {
         format!("{LEAVING}{}/", self.0)
@@ -169,6 +184,41 @@ impl BackupKeys<'_> {
 
     fn named(self, suffix: &str) -> String {
         format!("{BACKUPS}{0}/{0}{suffix}", self.0)
+    }
+}
+
+/// The keys of one drill: the backup's name, and the drill's identity.
+#[derive(Clone, Copy, Debug)]
+pub struct DrillKeys<'a>(pub &'a str, pub &'a str);
+
+impl DrillKeys<'_> {
+    /// What the keys of all drills of the backup start with.
+    pub(super) fn all(self) -> String {
+        format!("{DRILLS}{}/", self.0)
+    }
+
+    /// What it is about to make; written before anything is made.
+    pub fn begun(self) -> String {
+        self.file("begun")
+    }
+
+    /// What it showed.
+    pub fn evidence(self) -> String {
+        self.file("evidence")
+    }
+
+    /// That nothing is left of it.
+    pub fn down(self) -> String {
+        self.file("down")
+    }
+
+    /// The backup's name and the drill's identity, if this is the key of the beginning of one.
+    pub(super) fn begun_by(key: &str) -> Option<(&str, &str)> {
+        key.strip_prefix(DRILLS)?.strip_suffix("/begun.json")?.split_once('/')
+    }
+
+    fn file(self, name: &str) -> String {
+        format!("{DRILLS}{}/{}/{name}.json", self.0, self.1)
     }
 }
 
@@ -244,6 +294,57 @@ impl RestoreKeys<'_> {
 
     fn named(self, prefix: &str, suffix: &str) -> String {
         format!("{RESTORES}{0}/{prefix}{0}{suffix}", self.0)
+    }
+}
+
+/// The keys of one schedule.
+#[derive(Clone, Copy, Debug)]
+pub struct ScheduleKeys<'a>(pub &'a str);
+
+impl ScheduleKeys<'_> {
+    /// What is run when.
+    pub fn document(self) -> String {
+        format!("{SCHEDULES}{}.json", self.0)
+    }
+
+    /// Who runs it now.
+    pub fn lease(self) -> String {
+        format!("{LEASES}{}.json", self.0)
+    }
+
+    /// Who makes one of its runs now, where there may be others beside it.
+    pub fn run_lease(self, run: &str) -> String {
+        format!("{LEASES}{}/{run}.json", self.0)
+    }
+
+    /// What the keys of all of those start with.
+    pub(super) fn run_leases(self) -> String {
+        format!("{LEASES}{}/", self.0)
+    }
+
+    /// What the keys of all its runs start with.
+    pub fn attempts(self) -> String {
+        format!("{ATTEMPTS}{}/", self.0)
+    }
+
+    /// What the keys of the run that makes this backup start with.
+    pub fn attempt(self, backup: &str) -> String {
+        format!("{ATTEMPTS}{}/{backup}/", self.0)
+    }
+
+    /// The beginning of the run that makes this backup.
+    pub fn run(self, backup: &str) -> String {
+        format!("{ATTEMPTS}{}/{backup}/run.json", self.0)
+    }
+
+    /// The end of that run.
+    pub fn result(self, backup: &str) -> String {
+        format!("{ATTEMPTS}{}/{backup}/result.json", self.0)
+    }
+
+    /// The log of that run, if there is no backup that has it.
+    pub fn log(self, backup: &str) -> String {
+        format!("{ATTEMPTS}{}/{backup}/log.gz", self.0)
     }
 }
 
@@ -329,6 +430,23 @@ mod tests {
         assert_eq!(restore.running_log("u2"), "metadata/bowline/logs/restores/r1/u2/");
         assert_eq!(restore.results(), "restores/r1/restore-r1-results.gz");
         assert_eq!(restore.volume_info(), "restores/r1/r1-volumeinfo.json.gz");
+    }
+
+    #[test]
+    fn what_changes_lies_below_the_metadata() {
+        let nightly = ScheduleKeys("nightly");
+        assert_eq!(nightly.document(), "metadata/bowline/schedules/nightly.json");
+        assert_eq!(nightly.lease(), "metadata/bowline/leases/nightly.json");
+        assert_eq!(nightly.run_lease("n-1"), "metadata/bowline/leases/nightly/n-1.json");
+        assert_eq!(nightly.run("n-1"), "metadata/bowline/attempts/nightly/n-1/run.json");
+        for key in [nightly.run("n-1"), nightly.result("n-1"), nightly.log("n-1")] {
+            assert!(key.starts_with(&nightly.attempts()), "{key}");
+        }
+        assert_eq!(BackupKeys("n-1").hold(), "metadata/bowline/holds/n-1.json");
+        let drill = DrillKeys("n-1", "u");
+        assert_eq!(drill.evidence(), "metadata/bowline/drills/n-1/u/evidence.json");
+        assert_eq!(DrillKeys::begun_by(&drill.begun()), Some(("n-1", "u")));
+        assert_eq!(DrillKeys::begun_by(&drill.down()), None);
     }
 
     #[test]

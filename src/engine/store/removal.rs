@@ -155,6 +155,7 @@ impl BackupStore {
     pub async fn clear_attempt(&self, name: &str) -> Result<(), Error> {
         let keys = BackupKeys(name);
         self.remove_all(&keys.running_logs()).await?;
+        self.remove_drills(name).await?;
         self.remove_below(&keys.prefix(), &keys.attempt()).await
     }
 

@@ -37,6 +37,7 @@ type Controller = fn(&mut Objects, Value);
 const CONTROLLERS: &[(Controller, &str)] = &[
     (namespace, "namespaces"),
     (definition, "customresourcedefinitions.apiextensions.k8s.io"),
+    (quota, "resourcequotas"),
     (service, "services"),
     (operator, "namespaces"),
     (claim, "persistentvolumeclaims"),
@@ -113,6 +114,12 @@ fn definition(objects: &mut Objects, mut definition: Value) {
     definition["status"] =
         json!({"conditions": [condition("NamesAccepted"), condition("Established")]});
     update(objects, "customresourcedefinitions.apiextensions.k8s.io", definition);
+}
+
+/// Until it is seen, a quota lets nothing be made that it counts.
+fn quota(objects: &mut Objects, mut quota: Value) {
+    quota["status"] = json!({"hard": quota["spec"]["hard"]});
+    update(objects, "resourcequotas", quota);
 }
 
 fn service(objects: &mut Objects, mut service: Value) {

@@ -223,7 +223,8 @@ impl Objects {
             }
         }
         let mut doomed = live.clone();
-        if doomed["metadata"]["finalizers"].as_array().is_some_and(|it| !it.is_empty()) {
+        let is_held = resource == "namespaces" && !self.empty(key);
+        if is_held || doomed["metadata"]["finalizers"].as_array().is_some_and(|it| !it.is_empty()) {
             doomed["metadata"]["deletionTimestamp"] = json!("2026-03-01T01:00:00Z");
             self.put(resource, key, doomed);
         } else {
@@ -231,6 +232,16 @@ impl Objects {
         }
         controllers::settle(self);
         (200, json!({"kind": "Status", "status": "Success"}))
+    }
+
+    /// Removes what is in a namespace; tells whether nothing is left that has finalizers.
+    fn empty(&mut self, namespace: &str) -> bool {
+        let is_within = |it: &Value| it["metadata"]["namespace"] == namespace;
+        let is_held = |it: &Value| it["metadata"]["finalizers"][0].is_string();
+        for objects in self.by_resource.values_mut() {
+            objects.retain(|_, it| !is_within(it) || is_held(it));
+        }
+        !self.by_resource.values().flat_map(BTreeMap::values).any(is_within)
     }
 
     /// Takes the references to an object out of what it owns.

@@ -13,6 +13,7 @@ use bowline::engine::event::{Event, Observer};
 use bowline::engine::report::{BackupReport, RestoreReport};
 use bowline::engine::restore;
 use bowline::engine::run::Engine;
+use bowline::engine::schedule::expire;
 use bowline::engine::stop::Stop;
 use bowline::engine::store::BackupStore;
 use jiff::Timestamp;
@@ -38,6 +39,8 @@ pub(crate) struct World {
 pub(crate) struct Process {
     pub(crate) engine: Engine,
     pub(crate) faults: Faults,
+    /// What it works with.
+    pub(crate) context: Context,
     /// Asks it to stop.
     pub(crate) stop: Stop,
     /// What it does not break off in the middle.
@@ -74,6 +77,8 @@ pub(crate) fn now() -> Clock {
 pub(crate) type BackupResult = Result<BackupReport, backup::Error>;
 /// The result of a deletion.
 pub(crate) type DeleteResult = Result<DeleteReport, delete::Error>;
+/// The result of an expiry.
+pub(crate) type ExpireResult = Result<expire::Report, expire::Error>;
 /// The result of finishing a backup.
 pub(crate) type FinishResult = Result<backup::Finished, backup::Error>;
 /// The result of a restore.
@@ -123,7 +128,7 @@ impl World {
             limits: Limits::default(),
             stop: stop.clone(),
         };
-        Process { engine: Engine::new(context), faults, stop, holds, tools, told }
+        Process { engine: Engine::new(context.clone()), context, faults, stop, holds, tools, told }
     }
 
     /// The bucket, to look into.
@@ -154,8 +159,13 @@ impl World {
 
     /// Deletes a backup of which no snapshot can be seen, while nothing fails.
     pub(crate) async fn delete_without_snapshots(&self, name: &str) -> DeleteResult {
-        let request = delete::Request { name, ignore_missing_snapshots: true };
+        let request = delete::Request { name, uid: None, ignore_missing_snapshots: true };
         self.start(Script::Sound).engine.delete_backup(request).await
+    }
+
+    /// Expires all backups while nothing fails.
+    pub(crate) async fn expire(&self) -> expire::Report {
+        self.start(Script::Sound).expire(&expire::Request::default()).await.unwrap().unwrap()
     }
 
     /// Finishes the backup while nothing fails.
@@ -198,11 +208,17 @@ impl Process {
 
     /// Deletes a backup; none if the process was killed meanwhile.
     pub(crate) async fn delete(&self, name: &str) -> Option<DeleteResult> {
-        let request = delete::Request { name, ignore_missing_snapshots: false };
+        let request = delete::Request { name, uid: None, ignore_missing_snapshots: false };
         self.until_killed(self.engine.delete_backup(request)).await
     }
 
-    async fn until_killed<T>(&self, run: impl Future<Output = T>) -> Option<T> {
+    /// Expires backups; none if the process was killed meanwhile.
+    pub(crate) async fn expire(&self, request: &expire::Request) -> Option<ExpireResult> {
+        self.until_killed(expire::expire(&self.tools, request)).await
+    }
+
+    /// Carries something out; none if the process was killed meanwhile.
+    pub(crate) async fn until_killed<T>(&self, run: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             () = self.faults.killed() => None,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use bowline::engine::clock::Clock;
 use bowline_api::{ByteStream, ObjectMeta, ObjectStore, Retention, StoreError, Upload};
 use bowline_local::MemoryStore;
 use bytes::Bytes;
@@ -31,6 +32,15 @@ pub(crate) struct Bucket {
     append_only: Arc<AtomicBool>,
     /// Whether nobody may write anything.
     read_only: Arc<AtomicBool>,
+    /// When objects were written.
+    times: Arc<Mutex<Times>>,
+}
+
+/// The clock of a store, if it has one, and when by it objects were written.
+#[derive(Debug, Default)]
+struct Times {
+    clock: Option<Clock>,
+    written: BTreeMap<String, Timestamp>,
 }
 
 impl Bucket {
@@ -55,6 +65,28 @@ impl Bucket {
     /// Lets nobody remove anything, or no longer.
     pub(crate) fn be_append_only(&self, on: bool) {
         self.append_only.store(on, Ordering::Relaxed);
+    }
+
+    /// Lets the times of objects be by this clock from now on.
+    pub(crate) fn go_by(&self, clock: Clock) {
+        self.times().clock = Some(clock);
+    }
+
+    /// Notes when an object was written.
+    fn stamp(&self, key: &str) {
+        let mut times = self.times();
+        if let Some(now) = times.clock.map(Clock::now) {
+            times.written.insert(key.to_owned(), now);
+        }
+    }
+
+    fn stamped(&self, meta: ObjectMeta) -> ObjectMeta {
+        let written = self.times().written.get(&meta.key).copied();
+        ObjectMeta { modified: written.unwrap_or(meta.modified), ..meta }
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets nobody write anything.
@@ -145,7 +177,11 @@ impl ObjectStore for FaultyStore {
         if self.bucket.read_only.load(Ordering::Relaxed) {
             return Err(StoreError::Denied { key: key.to_owned(), source: "not for you".into() });
         }
-        let effect = self.bucket.objects.create(key, body);
+        let effect = async {
+            self.bucket.objects.create(key, body).await?;
+            self.bucket.stamp(key);
+            Ok(())
+        };
         self.faults.change(format!("store: create {key}"), effect, |_| failed("write", key)).await
     }
 
@@ -173,7 +209,7 @@ impl ObjectStore for FaultyStore {
 
     async fn head(&self, key: &str) -> Result<ObjectMeta, StoreError> {
         self.faults.read(|| failed("describe", key)).await?;
-        self.bucket.objects.head(key).await
+        Ok(self.bucket.stamped(self.bucket.objects.head(key).await?))
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<ObjectMeta, StoreError>> {
@@ -190,7 +226,11 @@ impl ObjectStore for FaultyStore {
     }
 
     async fn replace(&self, key: &str, body: Bytes, version: &str) -> Result<String, StoreError> {
-        let effect = self.bucket.objects.replace(key, body, version);
+        let effect = async {
+            let version = self.bucket.objects.replace(key, body, version).await?;
+            self.bucket.stamp(key);
+            Ok(version)
+        };
         self.faults.change(format!("store: replace {key}"), effect, |_| failed("write", key)).await
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use bowline_api::{
-    Operation, Right, Snapshot, SnapshotRequest, SnapshotterError, Volume, VolumeRequest,
-    VolumeSnapshotter,
+    Operation, Right, Snapshot, SnapshotRequest, SnapshotterError, Volume, VolumeOrigin,
+    VolumeRequest, VolumeSnapshotter,
 };
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -116,6 +116,13 @@ impl VolumeSnapshotter for EbsSnapshotter {
 
     async fn volume(&self, id: &str) -> Result<Volume, SnapshotterError> {
         self.ec2().await?.volume(id).await
+    }
+
+    async fn volume_made_by(
+        &self,
+        origin: &VolumeOrigin,
+    ) -> Result<Option<Volume>, SnapshotterError> {
+        self.ec2().await?.volume_of(origin).await
     }
 
     async fn delete_volume(&self, id: &str) -> Result<(), SnapshotterError> {

@@ -2,7 +2,9 @@
 
 use aws_sdk_ec2::operation::create_volume::builders::CreateVolumeInputBuilder;
 use aws_sdk_ec2::types::{Volume as Described, VolumeState as State};
-use bowline_api::{SnapshotState, SnapshotterError, Volume, VolumeRequest, VolumeState};
+use bowline_api::{
+    SnapshotState, SnapshotterError, Volume, VolumeOrigin, VolumeRequest, VolumeState,
+};
 
 use super::client::{Ec2, Repeat};
 use super::complete::SharedBy;
@@ -72,6 +74,16 @@ impl Ec2 {
         // One that merely took over the tags of a snapshot was made by somebody else.
         let found = found.iter().find(|volume| is_made_here(volume) && !is_going(volume));
         Ok(found.map(volume).or_else(|| self.made_volumes.by_token(token)))
+    }
+
+    /// Finds the volume that a token made.
+    pub(super) async fn volume_of(
+        &self,
+        origin: &VolumeOrigin,
+    ) -> Result<Option<Volume>, SnapshotterError> {
+        let what = self.place(format_args!("the volume for {}", origin.persistent_volume));
+        ids::check_token(&what, &origin.token)?;
+        self.volume_made_by(&origin.token).await.map_err(|fault| fault.about("find", what))
     }
 
     async fn start_volume(&self, order: &CreateVolumeInputBuilder) -> Result<Volume, Fault> {

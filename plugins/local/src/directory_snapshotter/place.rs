@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bowline_api::{SnapshotterError, Volume, VolumeRequest, VolumeState};
+use bowline_api::{SnapshotterError, Volume, VolumeOrigin, VolumeRequest, VolumeState};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 
@@ -55,10 +55,19 @@ impl Place {
 
     /// The place of a volume that is asked for.
     pub(super) fn for_request(request: &VolumeRequest) -> Result<Self, SnapshotterError> {
-        let source = volume_path(&request.source_volume_id)?;
-        check_volume_name(&request.persistent_volume)?;
+        Self::beside_source(&request.source_volume_id, &request.persistent_volume)
+    }
+
+    /// The place of a volume that was asked for.
+    pub(super) fn for_origin(origin: &VolumeOrigin) -> Result<Self, SnapshotterError> {
+        Self::beside_source(&origin.source_volume_id, &origin.persistent_volume)
+    }
+
+    fn beside_source(source: &str, name: &str) -> Result<Self, SnapshotterError> {
+        let source = volume_path(source)?;
+        check_volume_name(name)?;
         let parent = source.parent().unwrap_or_else(|| Path::new("/")).to_owned();
-        Ok(Self { parent, name: request.persistent_volume.clone() })
+        Ok(Self { parent, name: name.to_owned() })
     }
 
     fn id(&self) -> String {
@@ -110,6 +119,13 @@ impl Place {
 
     pub(super) fn is_leased(&self, dir: &Dir) -> Result<bool, SnapshotterError> {
         lease::is_held(dir, self.lock()).map_err(self.failed("describe"))
+    }
+
+    /// Whether an attempt to make or to remove it left something that is no volume.
+    pub(super) fn is_begun(&self, dir: &Dir) -> Result<bool, SnapshotterError> {
+        let parts = [self.partial(), self.beside("deleting")];
+        let found = parts.iter().map(|part| dir.find(part)).collect::<io::Result<Vec<_>>>();
+        Ok(found.map_err(self.failed("describe"))?.iter().any(Option::is_some))
     }
 
     /// Looks at what is there.

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use bowline_api::{
-    Snapshot, SnapshotRequest, SnapshotterError, Volume, VolumeRequest, VolumeSnapshotter,
+    Snapshot, SnapshotRequest, SnapshotterError, Volume, VolumeOrigin, VolumeRequest,
+    VolumeSnapshotter,
 };
 use serde_json::Value;
 
@@ -136,6 +137,15 @@ impl VolumeSnapshotter for DirectorySnapshotter {
     async fn volume(&self, id: &str) -> Result<Volume, SnapshotterError> {
         let owned = id.to_owned();
         run(&format!("volume {id}"), move |_| volumes::find(&owned)).await
+    }
+
+    async fn volume_made_by(
+        &self,
+        origin: &VolumeOrigin,
+    ) -> Result<Option<Volume>, SnapshotterError> {
+        let owned = origin.clone();
+        let what = format!("persistent volume {}", origin.persistent_volume);
+        run(&what, move |_| volumes::made_by(&owned)).await
     }
 
     async fn delete_volume(&self, id: &str) -> Result<(), SnapshotterError> {

@@ -1,6 +1,6 @@
 //! The volumes that are made from snapshots, each a sibling of the original directory.
 
-use bowline_api::{SnapshotterError, Volume, VolumeRequest, VolumeState};
+use bowline_api::{SnapshotterError, Volume, VolumeOrigin, VolumeRequest, VolumeState};
 
 use super::error::{busy, not_found, refused};
 use super::place::{Found, Place};
@@ -54,6 +54,24 @@ pub(super) fn find(id: &str) -> Result<Volume, SnapshotterError> {
         Found::Nothing | Found::Unfinished if creating => Ok(place.describe(VolumeState::Creating)),
         Found::Nothing | Found::Unfinished => Err(not_found(place.what())),
     }
+}
+
+/// Finds what a token made, or left half made.
+pub(super) fn made_by(origin: &VolumeOrigin) -> Result<Option<Volume>, SnapshotterError> {
+    let place = Place::for_origin(origin)?;
+    let Some(dir) = place.open()? else { return Ok(None) };
+    let state = match place.look(&dir)? {
+        Found::Made(record) if record.token == origin.token => Some(VolumeState::Available),
+        Found::Made(_) | Found::Foreign => None,
+        Found::Nothing | Found::Unfinished if place.is_leased(&dir)? => Some(VolumeState::Creating),
+        Found::Unfinished => Some(unfinished()),
+        Found::Nothing => place.is_begun(&dir)?.then(unfinished),
+    };
+    Ok(state.map(|state| place.describe(state)))
+}
+
+fn unfinished() -> VolumeState {
+    VolumeState::Failed("it was not completed".to_owned())
 }
 
 /// Removes a volume that bowline made, and what is left of attempts to make or to remove it.

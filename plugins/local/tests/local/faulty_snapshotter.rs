@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use bowline_api::contract::{Files, SnapshotterFixture};
 use bowline_api::{
-    Snapshot, SnapshotRequest, SnapshotState, SnapshotterError, Volume, VolumeRequest,
-    VolumeSnapshotter,
+    Snapshot, SnapshotRequest, SnapshotState, SnapshotterError, Volume, VolumeOrigin,
+    VolumeRequest, VolumeSnapshotter,
 };
 use serde_json::Value;
 
@@ -37,6 +38,8 @@ pub(crate) enum Fault {
     VolumeIsNotDeleted,
     VolumeIsDeletedOnce,
     AnyVolumeIsDeleted,
+    AnyTokenFindsTheVolume,
+    MadeVolumeIsNotFound,
 }
 
 impl Fault {
@@ -61,6 +64,8 @@ impl Fault {
         Self::VolumeIsNotDeleted,
         Self::VolumeIsDeletedOnce,
         Self::AnyVolumeIsDeleted,
+        Self::AnyTokenFindsTheVolume,
+        Self::MadeVolumeIsNotFound,
     ];
 }
 
@@ -213,6 +218,21 @@ impl VolumeSnapshotter for FaultyFixture {
 
     async fn volume(&self, id: &str) -> Result<Volume, SnapshotterError> {
         self.right().volume(id).await
+    }
+
+    async fn volume_made_by(
+        &self,
+        origin: &VolumeOrigin,
+    ) -> Result<Option<Volume>, SnapshotterError> {
+        match self.fault {
+            Fault::AnyTokenFindsTheVolume => {
+                let id =
+                    Path::new(&origin.source_volume_id).with_file_name(&origin.persistent_volume);
+                Ok(self.right().volume(&id.display().to_string()).await.ok())
+            }
+            Fault::MadeVolumeIsNotFound => Ok(None),
+            _ => self.right().volume_made_by(origin).await,
+        }
     }
 
     async fn delete_volume(&self, id: &str) -> Result<(), SnapshotterError> {

@@ -1,33 +1,24 @@
 //! `bowline backup create`.
 
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
 
-use super::finish;
+use super::{finish, scheduled};
 use crate::cli::commands::Outcome;
-use crate::cli::commands::filters::{FilterArgs, ScopedFilterArgs};
-use crate::cli::commands::hooks;
 use crate::cli::commands::labels::MetadataArgs;
 use crate::cli::commands::rights::Rights;
+use crate::cli::commands::template::{TEMPLATE, Template, TemplateArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::{OutputArgs, print};
+use crate::cli::outlets::OutletArgs;
+use crate::cli::output::{OutputArgs, OutputFormat, print};
 use crate::cli::problems;
 use crate::cli::settings::Settings;
 use crate::cli::table::{Table, cell};
 use crate::cli::units::counted;
-use crate::cli::values;
 use crate::cli::velero::Accepted;
-use crate::engine::backup::{
-    ApiVersions, Error, LeftOut, Plan, PlannedHook, PlannedVolume, PolicySource, Request,
-};
+use crate::engine::backup::{Error, LeftOut, Plan, PlannedHook, PlannedVolume, Request};
 use crate::engine::event::Stage;
-use crate::engine::model::backup::BackupSpec;
 use crate::engine::model::duration::GoDuration;
-use crate::engine::model::filter::Order;
-use crate::engine::model::hooks::BackupHooks;
-use crate::engine::model::policy::{Origin, Policies};
 use crate::engine::report::{BackupReport, SnapshotReport};
 use crate::engine::store::check_name;
 
@@ -41,42 +32,24 @@ use crate::engine::store::check_name;
   bowline backup create nightly
   # one application, and see first what would be listed
   bowline backup create shop-1 --include-namespaces shop --dry-run
-  bowline backup create shop-1 --include-namespaces shop --storage-location file:///var/backups")]
+  bowline backup create shop-1 --include-namespaces shop --storage-location file:///var/backups
+  # what a schedule says, from a crontab, and then what its rules say of its older backups
+  bowline backup create --from-schedule nightly --expire")]
 pub struct Args {
-    /// The backup's name
-    pub name: String,
-    /// Take snapshots of volumes (default: true)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "true")]
-    pub snapshot_volumes: Option<bool>,
-    /// Velero's resource policies, which decide about volumes: the `ConfigMap` that holds them (a bare
-    /// NAME: in namespace velero). Actions are skip, snapshot and reattach; the first policy whose
-    /// conditions hold decides, before annotations and --snapshot-volumes
-    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = values::policy_config_map,
-          conflicts_with = "resource_policies_file")]
-    pub resource_policies_configmap: Option<PolicySource>,
-    /// The same policies in a file
-    #[arg(long, value_name = "FILE")]
-    pub resource_policies_file: Option<PathBuf>,
-    /// Commands that are run in pods before and after the snapshots of their volumes: a file with
-    /// what Velero has below `spec.hooks`. What a pod's annotations say stands above it
-    #[arg(long, value_name = "FILE")]
-    pub hooks: Option<PathBuf>,
-    /// The name of the volume snapshot location that a Velero which restores this backup knows; the
-    /// first of several counts (default: default)
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub volume_snapshot_locations: Vec<String>,
+    /// The backup's name (of a schedule's: made by its run, from the schedule's name and the time)
+    #[arg(required_unless_present = "from_schedule")]
+    pub name: Option<String>,
+    /// Make the backup that this schedule asks for, now, unless it is paused or another one of it is
+    /// going on
+    #[arg(long, value_name = "SCHEDULE",
+          conflicts_with_all = ["name", "replace_incomplete"], conflicts_with_all = TEMPLATE)]
+    pub from_schedule: Option<String>,
+    /// Then delete those of the schedule's backups that its rules do not keep
+    #[arg(long, conflicts_with_all = ["name", "dry_run"])]
+    pub expire: bool,
     /// Labels and annotations.
     #[command(flatten)]
     pub metadata: MetadataArgs,
-    /// How long it is kept, such as 720h; a Velero on the same bucket deletes it then (default: for
-    /// ever)
-    #[arg(long, value_name = "DURATION", value_parser = values::positive)]
-    pub ttl: Option<GoDuration>,
-    /// In which versions objects are stored: as the cluster prefers them, or in all that it serves, so
-    /// that a target which no longer serves the preferred one can take another
-    #[arg(long, value_name = "VERSIONS", value_enum, default_value_t)]
-    pub api_versions: Versions,
     /// Clear an unfinished backup of this name first
     #[arg(long)]
     pub replace_incomplete: bool,
@@ -86,52 +59,33 @@ pub struct Args {
     /// In which form the report is printed.
     #[command(flatten)]
     pub output: OutputArgs,
-    /// Which objects are taken.
+    /// What it holds.
     #[command(flatten)]
-    pub filters: FilterArgs,
+    pub template: TemplateArgs,
     /// What Velero has besides.
     #[command(flatten)]
     pub accepted: Accepted,
-    /// Which kinds are taken, by scope.
+    /// Who else is told of a schedule's run.
     #[command(flatten)]
-    pub scoped: ScopedFilterArgs,
-    /// Objects to take before the others of their kind, in this order, such as
-    /// `pods=shop/db-0,shop/db-1;persistentvolumes=pv-1`
-    #[arg(long, value_name = "KIND=NAMES;...", value_parser = values::order,
-          help_heading = "Filters")]
-    pub ordered_resources: Option<Order>,
-}
-
-/// In which versions objects are stored.
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-pub enum Versions {
-    /// As the cluster prefers them.
-    #[default]
-    Preferred,
-    /// In all that it serves.
-    All,
-}
-
-impl From<Versions> for ApiVersions {
-    fn from(versions: Versions) -> Self {
-        match versions {
-            Versions::Preferred => Self::Preferred,
-            Versions::All => Self::All,
-        }
-    }
+    pub outlets: OutletArgs,
 }
 
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
+    if let Some(schedule) = &args.from_schedule {
+        return Box::pin(scheduled::run(settings, schedule, &args)).await;
+    }
+    if args.outlets.is_any() {
+        let error = "--metrics-file, --push-gateway and --notify tell of a schedule's runs";
+        return Err(CliError::new(Exit::Usage, error).with_hint("add --from-schedule SCHEDULE"));
+    }
     let format = args.output.output;
     let dry_run = args.dry_run;
     let request = request(args)?;
+    if dry_run {
+        return show(settings, format, &request).await;
+    }
     let progress = settings.progress();
     let engine = settings.engine(&progress).await?;
-    if dry_run {
-        let plan = progress.during(engine.plan_backup(&request)).await?;
-        print(format, &plan, PlanTable)?;
-        return Ok(Exit::Done);
-    }
     settings.if_interrupted_from(Stage::Snapshots, progress.reached(), finish::hint(&request.name));
     settings.if_interrupted(
         "what it has written is Incomplete; run the same command again with --replace-incomplete"
@@ -142,66 +96,30 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     Ok(Exit::of_phase(report.phase))
 }
 
+/// Shows what a backup would take.
+pub(super) async fn show(settings: &Settings, format: OutputFormat, request: &Request) -> Outcome {
+    let progress = settings.progress();
+    let engine = settings.engine(&progress).await?;
+    let plan = progress.during(engine.plan_backup(request)).await?;
+    print(format, &plan, PlanTable)?;
+    Ok(Exit::Done)
+}
+
 fn request(args: Args) -> Result<Request, CliError> {
-    check_name(&args.name).map_err(Error::InvalidName)?;
-    let selectors = args.filters.selectors();
-    let labels = args.metadata.labels.iter().cloned().collect();
-    let annotations = args.metadata.annotations.iter().cloned().collect();
-    let ttl = args.ttl.and_then(GoDuration::to_std);
-    let (name, replace_incomplete) = (args.name.clone(), args.replace_incomplete);
-    let api_versions = args.api_versions.into();
-    let policies = args.resource_policies_file.as_deref().map(policies_in).transpose()?;
-    let policies =
-        policies.map(PolicySource::Given).or_else(|| args.resource_policies_configmap.clone());
-    let spec = spec(args)?;
-    spec.kind_lists().check().map_err(Error::Filter)?;
+    let name = args.name.unwrap_or_default();
+    check_name(&name).map_err(Error::InvalidName)?;
+    let Template { spec, selectors, policies, ttl, api_versions, .. } = args.template.read()?;
     Ok(Request {
         name,
-        labels,
-        annotations,
+        labels: args.metadata.labels.into_iter().collect(),
+        annotations: args.metadata.annotations.into_iter().collect(),
         spec,
         selectors,
         policies,
-        ttl,
-        replace_incomplete,
+        ttl: ttl.and_then(GoDuration::to_std),
+        replace_incomplete: args.replace_incomplete,
         api_versions,
     })
-}
-
-fn spec(args: Args) -> Result<BackupSpec, CliError> {
-    let label_selector = args.filters.label_selector()?;
-    let or_label_selectors = args.filters.or_label_selectors()?;
-    let (filters, scoped) = (args.filters, args.scoped);
-    Ok(BackupSpec {
-        included_namespaces: filters.include_namespaces,
-        excluded_namespaces: filters.exclude_namespaces,
-        included_resources: filters.include_resources,
-        excluded_resources: filters.exclude_resources,
-        include_cluster_resources: filters.include_cluster_resources,
-        included_cluster_scoped_resources: scoped.include_cluster_scoped_resources,
-        excluded_cluster_scoped_resources: scoped.exclude_cluster_scoped_resources,
-        included_namespace_scoped_resources: scoped.include_namespace_scoped_resources,
-        excluded_namespace_scoped_resources: scoped.exclude_namespace_scoped_resources,
-        label_selector,
-        or_label_selectors,
-        ordered_resources: args.ordered_resources.as_ref().map(Order::record).unwrap_or_default(),
-        snapshot_volumes: args.snapshot_volumes,
-        volume_snapshot_locations: args.volume_snapshot_locations,
-        hooks: hooks::read(args.hooks.as_deref(), BackupHooks::read)?,
-        ..BackupSpec::default()
-    })
-}
-
-/// Reads the policies in a file.
-fn policies_in(path: &Path) -> Result<Policies, CliError> {
-    let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| {
-        CliError::of(&error)
-            .within(format!("failed to read \"{name}\" (--resource-policies-file)"))
-            .with_exit(Exit::Usage)
-            .with_hint("name a file with Velero's resource policies in YAML")
-    })?;
-    Ok(Policies::read(Origin::File(name), &text).map_err(Error::Policies)?)
 }
 
 struct PlanTable<'a>(&'a Plan);

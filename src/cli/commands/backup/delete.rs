@@ -26,7 +26,7 @@ use crate::engine::store::BackupStore;
 /// Delete backups, and the snapshots of their volumes
 ///
 /// Snapshots go only if their tags say that they are of that very backup. An object lock is
-/// respected: as long as a file is retained nothing is touched. A deletion that is interrupted is
+/// respected: as long as a file is retained nothing is touched. One that is held stays. A deletion that is interrupted is
 /// finished when the same command is run again. Do not delete a backup that is still being made.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
@@ -68,7 +68,7 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let mut all = Vec::new();
     for name in &names {
         let ignore_missing_snapshots = args.ignore_missing_snapshots;
-        let request = Request { name, ignore_missing_snapshots };
+        let request = Request { name, uid: None, ignore_missing_snapshots };
         let deletion = delete::backup(&store, &snapshotters, &observer, settings.clock, request);
         let result = progress.during(deletion).await;
         all.push(Deleted::of(settings, name, is_alone, result.map_err(CliError::from))?);

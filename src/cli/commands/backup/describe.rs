@@ -17,7 +17,9 @@ use crate::cli::output::{OutputArgs, print};
 use crate::cli::settings::Settings;
 use crate::cli::table::cell;
 use crate::engine::model::backup::{Backup, annotations};
+use crate::engine::model::drill::DrillEvidence;
 use crate::engine::model::results::BackupResults;
+use crate::engine::model::schedule::HoldRecord;
 use crate::engine::store::{BackupEntry, BackupKeys, BackupState, BackupStore};
 
 /// Show all that is known of backups
@@ -48,8 +50,14 @@ struct Described {
     backup: Value,
     volumes: Vec<Value>,
     results: BackupResults,
+    /// The mark that it stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<HoldRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Details>,
+    /// What drills of it showed, the newest last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    drills: Vec<DrillEvidence>,
     /// Files that could not be read.
     damaged: Vec<String>,
     /// Whether it is incomplete and `backup finish` completes it.
@@ -88,20 +96,45 @@ async fn describe(
     let mut reader = Reader::new(store);
     let is_incomplete = matches!(entry.state, BackupState::Incomplete(_));
     let finishable = is_incomplete && store.is_finishable(&entry.name).await.map_err(failed)?;
+    let drills = reader.unless_damaged(store.drills_of(&entry.name).await)?;
     Ok(Described {
         location: store.url().to_owned(),
         backup: whole_document(&mut reader, &entry).await?,
         volumes: reader.packed(&keys.volume_info()).await?,
         results: reader.packed(&keys.results()).await?,
+        held: held(store, &entry).await?,
         details: if with_details {
             Some(Details::read(store, &mut reader, keys).await?)
         } else {
             None
         },
+        drills: drills.into_iter().filter_map(|drill| drill.evidence).collect(),
         damaged: reader.damaged,
         finishable,
         entry,
     })
+}
+
+/// The mark that this very backup stays; one that an earlier one of the name left means nothing.
+async fn held(store: &BackupStore, entry: &BackupEntry) -> Result<Option<HoldRecord>, CliError> {
+    let BackupState::Committed(backup) = &entry.state else { return Ok(None) };
+    let hold = store.hold(&entry.name).await.map_err(failed)?;
+    Ok(hold.filter(|hold| hold.uid == backup.metadata.uid))
+}
+
+/// How many drills are told of.
+const DRILLS: usize = 5;
+
+fn describe_drills(text: &mut Description, drills: &[DrillEvidence]) {
+    let newest = drills.iter().rev().take(DRILLS).map(|drill| {
+        let reason = drill.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("{} {}{reason}", drill.completion_timestamp, drill.verdict.word())
+    });
+    let mut lines: Vec<String> = newest.collect();
+    if let Some(more) = drills.len().checked_sub(DRILLS + 1) {
+        lines.push(format!("and {} more before", more + 1));
+    }
+    text.list("Drills", &lines);
 }
 
 /// The document as it is in the location, with what only a Velero knows; as `kubectl` shows objects,
@@ -126,6 +159,10 @@ fn text(described: &Described) -> Description {
     match &entry.state {
         BackupState::Committed(backup) => {
             committed(&mut text, backup);
+            if let Some(hold) = &described.held {
+                let reason = hold.reason.iter().map(|reason| format!(" ({reason})"));
+                text.line("Held since", &format!("{}{}", hold.since, reason.collect::<String>()));
+            }
             spec::describe(&mut text, &described.backup["spec"]);
         }
         BackupState::Incomplete(attempt) => {
@@ -144,6 +181,7 @@ fn text(described: &Described) -> Description {
             text.line("To go on", &format!("bowline backup delete {} finishes it", entry.name));
         }
     }
+    describe_drills(&mut text, &described.drills);
     text.list("Damaged", &described.damaged);
     describe_results(&mut text, &described.results);
     if let Some(details) = &described.details {

@@ -1,6 +1,6 @@
 //! `bowline backup get`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use crate::cli::output::{OutputArgs, print};
 use crate::cli::settings::Settings;
 use crate::cli::table::{Table, cell};
 use crate::cli::units::age;
+use crate::engine::model::schedule::HoldRecord;
 use crate::engine::report::Phase;
 use crate::engine::store::{BackupEntry, BackupState, BackupStore};
 
@@ -39,6 +40,9 @@ pub struct Args {
     pub output: OutputArgs,
 }
 
+/// The marks of those that are held, by name.
+type Holds = BTreeMap<String, HoldRecord>;
+
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let store = settings.store()?;
     let entries = entries(&store, &args.selection).await?;
@@ -47,8 +51,9 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     }
     let now = settings.clock.now();
     let documents: Vec<_> = entries.iter().map(document).collect();
+    let held = store.held_backups().await.map_err(failed)?;
     print(args.output.output, &args.selection.document(&documents), |_| {
-        let mut table = table(&entries, now);
+        let mut table = table(&entries, &held, now);
         args.columns.add_to(&mut table, &entries.iter().map(labels).collect::<Vec<_>>());
         table
     })?;
@@ -119,20 +124,22 @@ pub(super) fn document(entry: &BackupEntry) -> Value {
     }
 }
 
-fn table(entries: &[BackupEntry], now: Timestamp) -> Table<8> {
+fn table(entries: &[BackupEntry], held: &Holds, now: Timestamp) -> Table<8> {
     let header =
         ["NAME", "STATUS", "ERRORS", "WARNINGS", "ITEMS", "CREATED", "EXPIRES", "SELECTOR"];
     let mut table = Table::new(header);
-    table.extend(entries.iter().map(|entry| row(entry, now)));
+    table.extend(entries.iter().map(|entry| row(entry, held, now)));
     table
 }
 
-fn row(entry: &BackupEntry, now: Timestamp) -> [String; 8] {
+fn row(entry: &BackupEntry, held: &Holds, now: Timestamp) -> [String; 8] {
     let phase = phase(&entry.state).to_string();
     let since = |time: Timestamp| age(time, now);
     match &entry.state {
         BackupState::Committed(backup) => {
             let (spec, status) = (&backup.spec, &backup.status);
+            let is_held = held.get(&entry.name).is_some_and(|it| it.uid == backup.metadata.uid);
+            let expires = status.expiration.map(|time| expiry(time, now));
             [
                 entry.name.clone(),
                 phase,
@@ -140,7 +147,7 @@ fn row(entry: &BackupEntry, now: Timestamp) -> [String; 8] {
                 status.warnings.to_string(),
                 cell(status.progress.map(|progress| progress.items_backed_up)),
                 cell(status.start_timestamp.map(since)),
-                cell(status.expiration.map(|time| expiry(time, now))),
+                if is_held { "held".to_owned() } else { cell(expires) },
                 cell(selectors(spec.label_selector.as_ref(), &spec.or_label_selectors)),
             ]
         }

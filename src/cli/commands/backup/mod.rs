@@ -6,9 +6,13 @@ mod describe;
 mod details;
 mod diff;
 mod download;
+mod expire;
 mod finish;
 mod get;
+pub(in crate::cli) mod hold;
 mod logs;
+pub(in crate::cli) mod release;
+pub(in crate::cli) mod scheduled;
 mod verify;
 
 use clap::Subcommand;
@@ -38,6 +42,9 @@ pub enum Command {
     Diff(Box<diff::Args>),
     Download(download::Args),
     Delete(delete::Args),
+    Expire(expire::Args),
+    Hold(hold::Args),
+    Release(release::Args),
 }
 
 impl Command {
@@ -52,6 +59,9 @@ impl Command {
             Self::Diff(args) => args.output.output,
             Self::Logs(_) | Self::Download(_) => OutputFormat::Table,
             Self::Delete(args) => args.output.output,
+            Self::Expire(args) => args.output.output,
+            Self::Hold(args) => args.output.output,
+            Self::Release(args) => args.output.output,
         }
     }
 }
@@ -67,5 +77,8 @@ pub(in crate::cli) async fn run(settings: &Settings, command: Command) -> Outcom
         Command::Diff(args) => Box::pin(diff::run(settings, *args)).await,
         Command::Download(args) => download::run(settings, args).await,
         Command::Delete(args) => delete::run(settings, args).await,
+        Command::Expire(args) => expire::run(settings, args).await,
+        Command::Hold(args) => hold::run(settings, args).await,
+        Command::Release(args) => release::run(settings, args).await,
     }
 }

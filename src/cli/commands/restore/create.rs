@@ -16,6 +16,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
 use crate::cli::page::Page;
 use crate::cli::settings::Settings;
+use crate::cli::table::cell;
 use crate::cli::values;
 use crate::cli::velero::Accepted;
 use crate::engine::backup;
@@ -23,6 +24,8 @@ use crate::engine::model::duration::GoDuration;
 use crate::engine::model::names::check_label;
 use crate::engine::model::restore::{RestoreOptions, RestoreSpec, RestoreStatusSpec};
 use crate::engine::restore::{DryRun, Error, Request, Start};
+use crate::engine::schedule::newest;
+use crate::engine::schedule::standing::Good;
 use crate::engine::store::check_name;
 
 /// Bring a backup back
@@ -36,6 +39,8 @@ use crate::engine::store::check_name;
   bowline restore create --from-backup nightly --dry-run
   # and what the API server would say to it
   bowline restore create --from-backup nightly --dry-run=server
+  # the newest good backup of a schedule
+  bowline restore create --from-schedule nightly
   # everything, into the cluster of another context
   bowline restore create --from-backup nightly --kubecontext west
   # one namespace, beside the original
@@ -45,8 +50,14 @@ pub struct Args {
     /// The restore's name (default: the backup's, and the time)
     pub name: Option<String>,
     /// The backup to restore
-    #[arg(long, value_name = "BACKUP")]
-    pub from_backup: String,
+    #[arg(long, value_name = "BACKUP", required_unless_present = "from_schedule")]
+    pub from_backup: Option<String>,
+    /// Restore the newest good backup of this schedule
+    #[arg(long, value_name = "SCHEDULE", conflicts_with = "from_backup")]
+    pub from_schedule: Option<String>,
+    /// Take one for good in which something failed
+    #[arg(long, conflicts_with = "from_backup")]
+    pub allow_partially_failed: bool,
     /// Labels and annotations.
     #[command(flatten)]
     pub metadata: MetadataArgs,
@@ -132,7 +143,8 @@ impl From<DryRunArg> for DryRun {
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let format = args.output.output;
     let (dry_run, is_named) = (args.dry_run, args.name.is_some());
-    let request = request(settings, args)?;
+    let backup = backup(settings, &args).await?;
+    let request = request(settings, args, backup)?;
     if let Some(how) = dry_run.map(DryRun::from) {
         let progress = settings.progress();
         let engine = work::engine(settings, &progress, &request.options).await?;
@@ -155,9 +167,24 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     Ok(Exit::of_phase(report.phase))
 }
 
-fn request(settings: &Settings, args: Args) -> Result<Request, CliError> {
-    check_name(&args.from_backup).map_err(backup::Error::InvalidName)?;
-    let name = args.name.unwrap_or_else(|| work::default_name(settings, &args.from_backup, 0));
+/// The backup that is meant; the newest good one of a schedule is looked up.
+async fn backup(settings: &Settings, args: &Args) -> Result<String, CliError> {
+    let Some(schedule) = &args.from_schedule else {
+        let name = args.from_backup.clone().unwrap_or_default();
+        check_name(&name).map_err(backup::Error::InvalidName)?;
+        return Ok(name);
+    };
+    let good = Good { partially_failed: args.allow_partially_failed };
+    let found = newest::good_backup(&settings.store()?, schedule, good).await?;
+    let (name, phase) = (found.metadata.name.clone(), found.phase());
+    let start = cell(found.status.start_timestamp);
+    settings
+        .note(&format!("the newest good backup of schedule {schedule}: {name} ({phase}, {start})"));
+    Ok(name)
+}
+
+fn request(settings: &Settings, args: Args, backup_name: String) -> Result<Request, CliError> {
+    let name = args.name.unwrap_or_else(|| work::default_name(settings, &backup_name, 0));
     check_name(&name).map_err(Error::InvalidName)?;
     let namespace_mapping = namespace_mapping(args.namespace_mappings)?;
     let zone_mapping = zone_mapping(args.zone_mappings)?;
@@ -184,7 +211,7 @@ fn request(settings: &Settings, args: Args) -> Result<Request, CliError> {
         start: Start::Either,
         selectors: args.filters.selectors(),
         spec: args.treatment.into_spec(RestoreSpec {
-            backup_name: args.from_backup,
+            backup_name,
             included_namespaces: args.filters.include_namespaces,
             excluded_namespaces: args.filters.exclude_namespaces,
             included_resources: args.filters.include_resources,

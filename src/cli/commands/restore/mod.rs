@@ -3,6 +3,7 @@
 mod create;
 pub(in crate::cli) mod delete;
 mod describe;
+pub(in crate::cli) mod drill;
 pub(in crate::cli) mod found;
 mod get;
 mod logs;
@@ -34,6 +35,7 @@ use crate::cli::settings::Settings;
 pub enum Command {
     Create(Box<create::Args>),
     Resume(resume::Args),
+    Drill(Box<drill::Args>),
     #[command(visible_alias = "list")]
     Get(get::Args),
     Describe(describe::Args),
@@ -47,6 +49,7 @@ impl Command {
         match self {
             Self::Create(args) => args.output.output,
             Self::Resume(args) => args.output.output,
+            Self::Drill(args) => args.output.output,
             Self::Get(args) => args.output.output,
             Self::Describe(args) => args.output.output,
             Self::Logs(_) => OutputFormat::Table,
@@ -59,6 +62,7 @@ pub(in crate::cli) async fn run(settings: &Settings, command: Command) -> Outcom
     match command {
         Command::Create(args) => Box::pin(create::run(settings, *args)).await,
         Command::Resume(args) => Box::pin(resume::run(settings, args)).await,
+        Command::Drill(args) => Box::pin(drill::run(settings, *args)).await,
         Command::Get(args) => get::run(settings, args).await,
         Command::Describe(args) => describe::run(settings, args).await,
         Command::Logs(args) => logs::run(settings, args).await,

@@ -42,6 +42,11 @@ impl NamespaceFilter {
         all && self.excludes.is_empty()
     }
 
+    /// Whether all namespaces that are meant are named, so that no other one is ever meant.
+    pub fn is_fixed(&self) -> bool {
+        !self.includes.is_empty() && self.includes.iter().all(|it| it.literal().is_some())
+    }
+
     /// The included names that are no patterns, which must exist, or were mistyped.
     pub fn literals(&self) -> impl Iterator<Item = &str> {
         self.includes.iter().filter_map(Pattern::literal)

@@ -29,8 +29,9 @@ pub(super) fn prepare(draft: &mut Draft<'_>) {
         draft.note(format!("name {name} -> {new}"));
     }
     let policy = ["spec", "persistentVolumeReclaimPolicy"];
-    if draft.context.reattached.contains(name) && text_at(&draft.object, &policy) != Some("Retain")
-    {
+    // What a drill made goes by its identity, not by what the archive says of it.
+    let is_kept = draft.context.reattached.contains(name) || draft.context.isolated;
+    if is_kept && text_at(&draft.object, &policy) != Some("Retain") {
         set_text(&mut draft.object, &policy, "Retain");
         draft.note("reclaim policy -> Retain");
     }

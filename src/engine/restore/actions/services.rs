@@ -39,7 +39,7 @@ fn release_addresses(draft: &mut Draft<'_>) {
     }
 }
 
-/// What only a service of type `LoadBalancer` has.
+/// What only a service has that is reached from outside.
 const OF_LOAD_BALANCERS: &[&str] = &[
     "allocateLoadBalancerNodePorts",
     "externalTrafficPolicy",
@@ -55,9 +55,13 @@ fn stay_inside(draft: &mut Draft<'_>) {
     if remove(&mut draft.object, &["spec", "externalIPs"]).is_some() {
         draft.note("external IPs dropped, as they are the original's");
     }
-    if text_at(&draft.object, &["spec", "type"]) != Some("LoadBalancer") {
-        return;
-    }
+    let why = match text_at(&draft.object, &["spec", "type"]) {
+        Some("LoadBalancer") => "type LoadBalancer -> ClusterIP, as a load balancer acts outward",
+        Some("NodePort") if draft.context.isolated => {
+            "type NodePort -> ClusterIP, as ports of nodes are open to everybody"
+        }
+        _ => return,
+    };
     set_text(&mut draft.object, &["spec", "type"], "ClusterIP");
     for key in OF_LOAD_BALANCERS {
         remove(&mut draft.object, &["spec", key]);
@@ -65,7 +69,7 @@ fn stay_inside(draft: &mut Draft<'_>) {
     for port in maps_at_mut(&mut draft.object, &["spec", "ports"]) {
         port.remove("nodePort");
     }
-    draft.note("type LoadBalancer -> ClusterIP, as a load balancer acts outward");
+    draft.note(why);
 }
 
 /// What people said about the ports of a Service.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bowline_api::{
     Operation, Right, Snapshot, SnapshotRequest, SnapshotState, SnapshotterError, Tags, Volume,
-    VolumeRequest, VolumeSnapshotter, VolumeSpec, VolumeState,
+    VolumeOrigin, VolumeRequest, VolumeSnapshotter, VolumeSpec, VolumeState,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -107,23 +107,6 @@ impl Cloud {
     /// All volumes that were made from snapshots.
     pub(crate) fn volumes(&self) -> Vec<KeptVolume> {
         self.state().volumes.values().cloned().collect()
-    }
-
-    /// Lets everything take a while: it is looked at so often before it is done.
-    pub(crate) fn be_slow(&self, looks: usize) {
-        self.state().looks = looks;
-    }
-
-    /// Lets everything that takes a while be done.
-    pub(crate) fn be_done(&self) {
-        let mut state = self.state();
-        state.looks = 0;
-        state.snapshots.values_mut().for_each(|kept| kept.looks = 0);
-    }
-
-    /// Tells nobody how snapshots are doing, or tells again.
-    pub(crate) fn be_silent(&self, silent: bool) {
-        self.state().set(Mood::Silent, silent);
     }
 
     /// Loses a snapshot.
@@ -487,6 +470,15 @@ impl VolumeSnapshotter for FakeSnapshotter {
     async fn volume(&self, id: &str) -> Result<Volume, SnapshotterError> {
         self.read(id).await?;
         self.cloud.state().volume(id)
+    }
+
+    async fn volume_made_by(
+        &self,
+        origin: &VolumeOrigin,
+    ) -> Result<Option<Volume>, SnapshotterError> {
+        self.read(&origin.persistent_volume).await?;
+        let made = self.cloud.volumes().into_iter().find(|made| made.token == origin.token);
+        made.map(|made| self.cloud.state().volume(&made.id)).transpose()
     }
 
     async fn delete_volume(&self, id: &str) -> Result<(), SnapshotterError> {

@@ -3,6 +3,23 @@
 use super::{Cloud, Mood};
 
 impl Cloud {
+    /// Lets everything take a while: it is looked at so often before it is done.
+    pub(crate) fn be_slow(&self, looks: usize) {
+        self.state().looks = looks;
+    }
+
+    /// Lets everything that takes a while be done.
+    pub(crate) fn be_done(&self) {
+        let mut state = self.state();
+        state.looks = 0;
+        state.snapshots.values_mut().for_each(|kept| kept.looks = 0);
+    }
+
+    /// Tells nobody how snapshots are doing, or tells again.
+    pub(crate) fn be_silent(&self, silent: bool) {
+        self.state().set(Mood::Silent, silent);
+    }
+
     /// Takes everybody for the owner of another account, or no longer.
     pub(crate) fn be_blind(&self, blind: bool) {
         self.state().set(Mood::Blind, blind);

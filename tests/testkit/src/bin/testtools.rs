@@ -20,6 +20,7 @@ enum Part {
     Kubernetes,
     Versitygw,
     Moto,
+    Promrules,
 }
 
 fn main() -> ExitCode {
@@ -38,5 +39,6 @@ fn build(parts: &[Part]) -> Result<()> {
         Part::Kubernetes => tools::kubernetes().map(drop),
         Part::Versitygw => tools::versitygw().map(drop),
         Part::Moto => tools::moto().map(drop),
+        Part::Promrules => tools::promrules().map(drop),
     })
 }

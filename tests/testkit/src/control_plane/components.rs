@@ -5,6 +5,7 @@ use std::{fs, io};
 
 use serde_json::{Value, json};
 
+use super::plane::Options;
 use crate::certificates::Certificates;
 use crate::ports;
 use crate::process::Program;
@@ -23,24 +24,26 @@ pub(super) struct Settings {
     etcd_peer_port: u16,
     api_port: u16,
     kubelet_port: u16,
+    audit: bool,
 }
 
 impl Settings {
     /// Picks ports and writes the files that the components read.
     pub(super) fn new(
-        name: &str,
+        options: &Options,
         tools: Kubernetes,
         directory: &Path,
         certificates: &Certificates,
     ) -> io::Result<Self> {
         let settings = Self {
-            name: name.to_owned(),
+            name: options.name.clone(),
             tools,
             directory: directory.to_owned(),
             etcd_port: ports::free(),
             etcd_peer_port: ports::free(),
             api_port: ports::free(),
             kubelet_port: ports::free(),
+            audit: options.audit,
         };
         settings.write("ca.crt", &certificates.authority)?;
         settings.write("server.crt", &certificates.server)?;
@@ -48,6 +51,7 @@ impl Settings {
         settings.write("tokens.key", &certificates.token_key)?;
         settings.write("tokens.pub", &certificates.token_public_key)?;
         settings.write("tokens.csv", &format!("{TOKEN},admin,admin,system:masters\n"))?;
+        settings.write("audit.json", &audit_policy().to_string())?;
         settings.write("kwok.json", &settings.kwok_config().to_string())?;
         settings.write("kubeconfig", &settings.kubeconfig())?;
         Ok(settings)
@@ -83,7 +87,7 @@ impl Settings {
     }
 
     pub(super) fn api_server(&self) -> Program {
-        let arguments = vec![
+        let mut arguments = vec![
             format!("--etcd-servers=http://127.0.0.1:{}", self.etcd_port),
             "--bind-address=127.0.0.1".to_owned(),
             format!("--secure-port={}", self.api_port),
@@ -100,6 +104,10 @@ impl Settings {
             "--allow-privileged".to_owned(),
             "--kubelet-preferred-address-types=InternalIP".to_owned(),
         ];
+        if self.audit {
+            arguments.push(format!("--audit-policy-file={}", self.file("audit.json")));
+            arguments.push(format!("--audit-log-path={}", self.file("audit.log")));
+        }
         program("kube-apiserver", &self.tools.kube_apiserver, arguments)
     }
 
@@ -189,6 +197,16 @@ pub(super) fn kubeconfig(entries: &[Entry]) -> String {
         })),
     });
     format!("{config:#}\n")
+}
+
+/// Who asked for what, once it is answered.
+fn audit_policy() -> Value {
+    json!({
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived", "ResponseStarted", "Panic"],
+        "rules": [{"level": "Metadata"}],
+    })
 }
 
 fn program(name: &'static str, path: &Path, arguments: Vec<String>) -> Program {

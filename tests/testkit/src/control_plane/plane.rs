@@ -40,6 +40,8 @@ pub struct Options {
     pub storage: Storage,
     /// Where volumes that are directories lie, if they are to outlive the cluster.
     pub volumes: Option<PathBuf>,
+    /// Whether the API server writes down who asked for what; see [`ControlPlane::audit`].
+    pub audit: bool,
 }
 
 impl Options {
@@ -51,6 +53,7 @@ impl Options {
             storage_class: true,
             storage: Storage::default(),
             volumes: None,
+            audit: false,
         }
     }
 }
@@ -102,7 +105,7 @@ impl ControlPlane {
     async fn attempt(options: &Options, tools: tools::Kubernetes) -> Result<Self> {
         let run = RunDir::create(&options.name)?;
         let certificates = Certificates::generate()?;
-        let settings = Settings::new(&options.name, tools, run.path(), &certificates)?;
+        let settings = Settings::new(options, tools, run.path(), &certificates)?;
         let start = |program: Program| Process::start(program, run.path());
         let etcd = start(settings.etcd())?;
         let api_server = start(settings.api_server())?;
@@ -153,6 +156,12 @@ impl ControlPlane {
     /// Where the API server listens.
     pub fn url(&self) -> String {
         self.settings.url()
+    }
+
+    /// Every request to the API server so far that has been answered: one event of
+    /// `audit.k8s.io` a line.
+    pub fn audit(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.settings.file("audit.log"))?)
     }
 
     /// The directory with the data, logs and volumes of this cluster.

@@ -16,6 +16,8 @@ pub(super) struct Module {
     pub(super) programs: &'static [&'static str],
     pub(super) ldflags: &'static str,
     pub(super) estimate: &'static str,
+    /// What is built from files of its own.
+    pub(super) sources: &'static [&'static str],
 }
 
 impl Module {
@@ -49,11 +51,12 @@ impl Module {
     }
 
     fn key(&self) -> Result<String> {
-        let sources = [build::read(self.name, "go.mod")?, build::read(self.name, "go.sum")?];
-        let programs = self.programs.concat();
-        let version = self.go_version()?;
-        let [module, sums] = &sources;
-        Ok(build::key([module, sums, self.ldflags.as_bytes(), programs.as_bytes(), &version]))
+        let mut parts = vec![build::read(self.name, "go.mod")?, build::read(self.name, "go.sum")?];
+        parts.extend([self.ldflags.into(), self.programs.concat().into(), self.go_version()?]);
+        for source in self.sources {
+            parts.push(build::read(self.name, source)?);
+        }
+        Ok(build::key(parts.iter().map(Vec::as_slice)))
     }
 
     /// The version and platform of the Go that builds this module.

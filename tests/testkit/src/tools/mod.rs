@@ -7,4 +7,4 @@ mod go;
 mod programs;
 mod python;
 
-pub use programs::{Kubernetes, kubernetes, moto, versitygw};
+pub use programs::{Kubernetes, kubernetes, moto, promrules, versitygw};

@@ -8,8 +8,13 @@ use anyhow::Result;
 use super::go::Module;
 use super::python::Requirements;
 
-const ETCD: Module =
-    Module { name: "etcd", programs: &["etcd"], ldflags: "-s -w", estimate: "about half a minute" };
+const ETCD: Module = Module {
+    name: "etcd",
+    programs: &["etcd"],
+    ldflags: "-s -w",
+    estimate: "about half a minute",
+    sources: &[],
+};
 
 const KUBERNETES: Module = Module {
     name: "kubernetes",
@@ -19,6 +24,7 @@ const KUBERNETES: Module = Module {
         -X k8s.io/component-base/version.gitMajor=1 \
         -X k8s.io/component-base/version.gitMinor=35",
     estimate: "about five minutes",
+    sources: &[],
 };
 
 const KWOK: Module = Module {
@@ -26,6 +32,7 @@ const KWOK: Module = Module {
     programs: &["kwok"],
     ldflags: "-s -w",
     estimate: "about a minute and a half",
+    sources: &[],
 };
 
 const VERSITYGW: Module = Module {
@@ -33,6 +40,15 @@ const VERSITYGW: Module = Module {
     programs: &["versitygw"],
     ldflags: "-s -w",
     estimate: "about a minute",
+    sources: &[],
+};
+
+const PROMRULES: Module = Module {
+    name: "promrules",
+    programs: &["promrules"],
+    ldflags: "-s -w",
+    estimate: "about half a minute",
+    sources: &["main.go"],
 };
 
 const MOTO: Requirements = Requirements { name: "moto", estimate: "about half a minute" };
@@ -79,6 +95,12 @@ pub fn kubernetes() -> Result<Kubernetes> {
 pub fn versitygw() -> Result<PathBuf> {
     static FOUND: Found<PathBuf> = Mutex::new(None);
     once(&FOUND, || Ok(VERSITYGW.find()?.join("versitygw")))
+}
+
+/// Finds the checker of alert rules, or builds it. Blocks.
+pub fn promrules() -> Result<PathBuf> {
+    static FOUND: Found<PathBuf> = Mutex::new(None);
+    once(&FOUND, || Ok(PROMRULES.find()?.join("promrules")))
 }
 
 /// Finds the Python that has the EC2 server, or installs it. Blocks.

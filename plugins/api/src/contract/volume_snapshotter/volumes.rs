@@ -6,7 +6,7 @@ use super::{
     SnapshotterFixture, assert_not_found, assert_refused, assert_volume_holds, available, files,
     id_of, make_volume, snapshot, volume, volume_request,
 };
-use crate::VolumeState;
+use crate::{VolumeOrigin, VolumeState};
 
 pub(super) async fn check(fixture: &dyn SnapshotterFixture) {
     a_volume_is_as_the_source_was(fixture).await;
@@ -14,6 +14,7 @@ pub(super) async fn check(fixture: &dyn SnapshotterFixture) {
     tokens_at_the_same_time_make_one_volume(fixture).await;
     a_made_volume_serves_a_persistent_volume(fixture).await;
     a_deleted_volume_is_gone(fixture).await;
+    a_made_volume_is_found_by_its_token_alone(fixture).await;
     a_volume_of_others_is_not_deleted(fixture).await;
 }
 
@@ -89,6 +90,24 @@ async fn a_deleted_volume_is_gone(fixture: &dyn SnapshotterFixture) {
     // The snapshot is none the worse for it.
     let other = volume_request(fixture, &snapshot, "contract-delete-volume-2");
     assert_volume_holds(fixture, &volume(fixture, &other).await.id, &files(6)).await;
+}
+
+async fn a_made_volume_is_found_by_its_token_alone(fixture: &dyn SnapshotterFixture) {
+    let snapshotter = fixture.snapshotter();
+    let source = make_volume(fixture, &files(8)).await;
+    let snapshot = snapshot(fixture, &source, "contract-found").await;
+    let request = volume_request(fixture, &snapshot, "contract-found");
+    let found = snapshotter.volume_made_by(&request.origin()).await;
+    assert!(matches!(found, Ok(None)), "before it is made: {found:?}");
+    let made = volume(fixture, &request).await;
+    let found = snapshotter.volume_made_by(&request.origin()).await;
+    assert!(matches!(&found, Ok(Some(found)) if *found == made), "{found:?}");
+    let other = VolumeOrigin { token: "contract-other".to_owned(), ..request.origin() };
+    let found = snapshotter.volume_made_by(&other).await;
+    assert!(matches!(found, Ok(None)), "by another token: {found:?}");
+    assert!(snapshotter.delete_volume(&made.id).await.is_ok());
+    let found = snapshotter.volume_made_by(&request.origin()).await;
+    assert!(matches!(found, Ok(None)), "after its end: {found:?}");
 }
 
 async fn a_volume_of_others_is_not_deleted(fixture: &dyn SnapshotterFixture) {

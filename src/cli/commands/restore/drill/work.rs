@@ -1,0 +1,115 @@
+use std::fmt::Write as _;
+
+use super::args::Args;
+use super::check::ShellCheck;
+use super::page::{CleanUpPage, Summary};
+use crate::cli::commands::Outcome;
+use crate::cli::commands::restore::plan_page::PlanTable;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::print;
+use crate::cli::page::Page;
+use crate::cli::plugins::SnapshotterOptions;
+use crate::cli::settings::Settings;
+use crate::engine::backup;
+use crate::engine::drill::{self, Check, DrillReport, TakeDownState, Which};
+use crate::engine::model::drill::Verdict;
+use crate::engine::store::check_name;
+
+pub(in crate::cli::commands::restore) async fn run(settings: &Settings, args: Args) -> Outcome {
+    match &args.clean_up {
+        Some(name) => clean_up(settings, &args, name).await,
+        None if args.dry_run => plan(settings, args).await,
+        None => carry_out(settings, args).await,
+    }
+}
+
+fn snapshotters(args: &Args) -> SnapshotterOptions {
+    SnapshotterOptions { cluster_name: args.cluster_name.clone(), ..SnapshotterOptions::default() }
+}
+
+/// The backup that is named, or the newest good one of the schedule.
+async fn backup(settings: &Settings, args: &Args) -> Result<String, CliError> {
+    let Some(schedule) = &args.from_schedule else {
+        let name = args.from_backup.clone().unwrap_or_default();
+        check_name(&name).map_err(backup::Error::InvalidName)?;
+        return Ok(name);
+    };
+    let store = settings.store()?;
+    let name = drill::newest_good(&store, schedule, args.allow_partially_failed).await?;
+    settings.note(&format!("the newest good backup of schedule {schedule} is {name}"));
+    Ok(name)
+}
+
+async fn plan(settings: &Settings, args: Args) -> Outcome {
+    let (format, backup) = (args.output.output, backup(settings, &args).await?);
+    let progress = settings.progress();
+    let context = settings.context(&progress, snapshotters(&args)).await?;
+    let request = args.request(backup)?;
+    let mut page = Page::<PlanTable>::new(format, &progress);
+    match progress.during(drill::plan(&context, &request, &mut page)).await {
+        Ok(footer) => {
+            page.end(&footer)?;
+            Ok(Exit::Done)
+        }
+        Err(error) => page.fail(error.into()),
+    }
+}
+
+async fn carry_out(settings: &Settings, mut args: Args) -> Outcome {
+    let (format, backup) = (args.output.output, backup(settings, &args).await?);
+    let progress = settings.progress();
+    let context = settings.context(&progress, snapshotters(&args)).await?;
+    let check = match args.check.take() {
+        Some(command) => {
+            Some(ShellCheck::new(command, settings.kubeconfig(), settings.kubecontext())?)
+        }
+        None => None,
+    };
+    let request = args.request(backup)?;
+    let clean_up = clean_up_command(settings, &request.spec.backup_name);
+    settings.if_interrupted(format!("if something is left of the drill, {clean_up} removes it"));
+    let check = check.as_ref().map(|check| check as &dyn Check);
+    let done = progress.during(Box::pin(drill::run(&context, &request, check))).await;
+    let report = done.map_err(|error| with_clean_up(error, &clean_up))?;
+    print(format, &report, |report| Summary { report, clean_up: &clean_up })?;
+    Ok(exit(&report))
+}
+
+fn clean_up_command(settings: &Settings, name: &str) -> String {
+    format!("bowline restore drill --clean-up={name}{}", settings.whereabouts())
+}
+
+fn with_clean_up(error: drill::Error, clean_up: &str) -> CliError {
+    let is_left = matches!(&error, drill::Error::Broken { left, .. } if !left.is_empty());
+    let error = CliError::from(error);
+    if !is_left {
+        return error;
+    }
+    let mut hint = error.hint.clone().map(|hint| format!("{hint}; ")).unwrap_or_default();
+    // Writing into a String does not fail.
+    _ = write!(hint, "{clean_up} removes what is left");
+    error.with_hint(hint)
+}
+
+fn exit(report: &DrillReport) -> Exit {
+    match (report.evidence.verdict, report.take_down.state) {
+        (Verdict::Passed, TakeDownState::Incomplete) => Exit::PartlyFailed,
+        (Verdict::Passed, _) => Exit::Done,
+        (Verdict::Failed | Verdict::Interrupted, _) => Exit::VerificationFailed,
+    }
+}
+
+async fn clean_up(settings: &Settings, args: &Args, name: &str) -> Outcome {
+    let progress = settings.progress();
+    let context = settings.context(&progress, snapshotters(args)).await?;
+    let which = if name.is_empty() { Which::All } else { Which::Named(name.to_owned()) };
+    let timeout = args.take_down_timeout.to_std().unwrap_or_default();
+    let report = progress.during(drill::clean_up(&context, &which, timeout)).await?;
+    if report.items.is_empty() && args.output.is_table() {
+        settings.note("nothing is left of any drill");
+        return Ok(Exit::Done);
+    }
+    print(args.output.output, &report, CleanUpPage)?;
+    Ok(if report.is_incomplete() { Exit::PartlyFailed } else { Exit::Done })
+}

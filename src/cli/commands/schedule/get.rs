@@ -1,0 +1,98 @@
+//! `bowline schedule get`.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::view::{Shown, kept, phase};
+use crate::cli::commands::Outcome;
+use crate::cli::commands::labels::LabelColumnArgs;
+use crate::cli::commands::lookup::{failed, none_to_show, not_found, selectors};
+use crate::cli::commands::selection::SelectionArgs;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::{OutputArgs, print};
+use crate::cli::settings::Settings;
+use crate::cli::table::{Table, cell};
+use crate::cli::units::age;
+use crate::engine::schedule::standing::{self, Standing};
+use crate::engine::store::BackupStore;
+
+/// List schedules
+///
+/// For programs, the schedule that is asked for by its name is one object; all else is a list.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  bowline schedule get
+  bowline schedule get nightly -o json")]
+pub struct Args {
+    /// Which of them.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Which labels are shown.
+    #[command(flatten)]
+    pub columns: LabelColumnArgs,
+    /// In which form they are printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
+    let store = settings.store()?;
+    let now = settings.clock.now();
+    let found = select(&store, &args.selection, now).await?;
+    if found.is_empty() && args.output.is_table() {
+        return Ok(none_to_show(settings, "schedules", args.selection.selector.as_ref(), &store));
+    }
+    let shown: Vec<_> = found.iter().map(Shown::of).collect();
+    print(args.output.output, &args.selection.document(&shown), |_| {
+        let mut table = Table::new(HEADER);
+        table.extend(found.iter().map(|standing| row(standing, now)));
+        let labels: Vec<_> = found.iter().map(|it| Some(&it.schedule.metadata.labels)).collect();
+        args.columns.add_to(&mut table, &labels);
+        table
+    })?;
+    Ok(Exit::Done)
+}
+
+/// How those stand that are asked for, in order; an error if one that is named does not exist.
+pub(super) async fn select(
+    store: &BackupStore,
+    selection: &SelectionArgs,
+    now: Timestamp,
+) -> Result<Vec<Standing>, CliError> {
+    let known = store.schedule_names().await.map_err(failed)?;
+    let typed: BTreeSet<_> = selection.names.iter().collect();
+    let names = if typed.is_empty() { known.iter().collect() } else { typed };
+    let mut found = Vec::new();
+    for name in names {
+        let schedule = store.schedule(name).await.map_err(failed)?;
+        let Some(schedule) = schedule.map(|found| found.document) else {
+            let known = known.iter().map(String::as_str);
+            return Err(not_found("schedule", name, known, store.url()));
+        };
+        if selection.takes(Some(&schedule.metadata.labels)) {
+            found.push(standing::of(store, schedule, now).await.map_err(failed)?);
+        }
+    }
+    Ok(found)
+}
+
+const HEADER: [&str; 9] =
+    ["NAME", "STATUS", "CREATED", "SCHEDULE", "KEPT", "LAST BACKUP", "NEXT", "SELECTOR", "PAUSED"];
+
+fn row(standing: &Standing, now: Timestamp) -> [String; 9] {
+    let schedule = &standing.schedule;
+    let template = &schedule.spec.template;
+    [
+        schedule.name().to_owned(),
+        phase(standing).to_owned(),
+        cell(schedule.metadata.creation_timestamp.map(|time| age(time, now))),
+        schedule.spec.schedule.clone(),
+        cell(kept(schedule)),
+        cell(standing.last_run.map(|time| age(time, now))),
+        cell(standing.next.map(|time| age(now, time))),
+        cell(selectors(template.label_selector.as_ref(), &template.or_label_selectors)),
+        schedule.spec.paused.to_string(),
+    ]
+}

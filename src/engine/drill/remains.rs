@@ -1,0 +1,177 @@
+//! The persistent volumes that a drill leaves behind.
+
+use bowline_api::{GroupResource, ItemId};
+use futures::TryStreamExt as _;
+use serde_json::json;
+
+use super::take_down::{Error, OPERATION, Work};
+use crate::engine::cluster::{self, Deletion, ListScope, Listed, Object};
+use crate::engine::context::Context;
+use crate::engine::model::drill::DrillRecord;
+use crate::engine::model::fields::text_at;
+use crate::engine::model::volume::tags;
+use crate::engine::model::{Catalog, Kind};
+use crate::engine::report::{Problem, chain};
+
+/// A persistent volume that is there because of a drill.
+#[derive(Debug)]
+pub(super) struct Remnant {
+    pub name: String,
+    uid: String,
+    pub kept: Kept,
+}
+
+/// Why it is still there.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// The restore made it, with policy Retain.
+    ByUs,
+    /// It was provisioned for a claim of the drill, with policy Retain.
+    ByItsClass,
+    /// It was provisioned for a claim of the drill, and goes with it.
+    ForAWhile,
+}
+
+pub(super) fn persistent_volumes() -> GroupResource {
+    GroupResource::core("persistentvolumes")
+}
+
+/// Finds the persistent volumes of a drill.
+pub(super) async fn of(
+    context: &Context,
+    kind: &Kind,
+    record: &DrillRecord,
+) -> Result<Vec<Remnant>, cluster::Error> {
+    let mut found = Vec::new();
+    let mut pages = context.cluster.list(kind, &ListScope::default());
+    while let Some(page) = pages.try_next().await? {
+        found.extend(page.items.iter().filter_map(|it| remnant(it, record)));
+    }
+    Ok(found)
+}
+
+fn remnant(listed: &Listed, record: &DrillRecord) -> Option<Remnant> {
+    let object: Object = serde_json::from_slice(&listed.json).ok()?;
+    let kept = kept(&object, record)?;
+    let uid = text_at(&object, &["metadata", "uid"])?.to_owned();
+    Some(Remnant { name: listed.meta.name.clone(), uid, kept })
+}
+
+/// Why a persistent volume is there because of the drill, if it is.
+///
+/// One that was there before, and is bound to an empty claim of the drill, is somebody's own.
+fn kept(volume: &Object, record: &DrillRecord) -> Option<Kept> {
+    let claimed = text_at(volume, &["spec", "claimRef", "namespace"])?;
+    if !record.namespaces.values().any(|name| name == claimed) {
+        return None;
+    }
+    let label = text_at(volume, &["metadata", "labels", tags::RESTORE_UID]);
+    if label == Some(&record.uid) {
+        return Some(Kept::ByUs);
+    }
+    let claim = text_at(volume, &["spec", "claimRef", "uid"])?;
+    let name = text_at(volume, &["metadata", "name"])?;
+    let is_provisioned = name.strip_prefix("pvc-") == Some(claim);
+    let policy = text_at(volume, &["spec", "persistentVolumeReclaimPolicy"]);
+    is_provisioned.then_some(match policy {
+        Some("Delete") => Kept::ForAWhile,
+        _ => Kept::ByItsClass,
+    })
+}
+
+/// Has a provisioned volume go with its claim.
+pub(super) async fn let_go(
+    context: &Context,
+    kind: &Kind,
+    volume: &Remnant,
+) -> Result<(), cluster::Error> {
+    let patch = json!({"metadata": {"uid": volume.uid},
+        "spec": {"persistentVolumeReclaimPolicy": "Delete"}});
+    match context.cluster.merge_patch(kind, None, &volume.name, &patch).await {
+        Err(error) if error.status() == Some(404) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+impl Work<'_> {
+    /// Deletes the persistent volumes that the restore made, and waits for the end of all.
+    pub(super) async fn persistent_volumes(
+        &self,
+        catalog: &Catalog,
+    ) -> Result<Vec<Problem>, Error> {
+        let Some(kind) = catalog.get(&persistent_volumes()) else { return Ok(Vec::new()) };
+        let mut left = Vec::new();
+        for volume in of(self.context, kind, self.record).await? {
+            let stays = match self.persistent_volume(kind, &volume).await {
+                Ok(None) => continue,
+                Ok(Some(_)) => "it is still there".to_owned(),
+                Err(error) => chain(&error),
+            };
+            let id = ItemId::cluster(persistent_volumes(), &volume.name);
+            left.push(Problem::of_item(&id, OPERATION, stays));
+        }
+        Ok(left)
+    }
+
+    async fn persistent_volume(
+        &self,
+        kind: &Kind,
+        volume: &Remnant,
+    ) -> Result<Option<Object>, cluster::Error> {
+        if volume.kept == Kept::ByUs {
+            let deletion = Deletion { uid: Some(&volume.uid), ..Deletion::default() };
+            self.context.cluster.delete(kind, None, &volume.name, &deletion).await?;
+        }
+        self.gone(kind, &volume.name, Some(&volume.uid)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn record() -> DrillRecord {
+        DrillRecord {
+            backup: "nightly".to_owned(),
+            backup_uid: "b".to_owned(),
+            uid: "r".to_owned(),
+            cluster_uid: "c".to_owned(),
+            restore: "drill-d".to_owned(),
+            namespaces: [("shop".to_owned(), "shop-drill-d".to_owned())].into(),
+            volumes: Vec::new(),
+            keep: false,
+            version: String::new(),
+            start_timestamp: jiff::Timestamp::UNIX_EPOCH,
+            until: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn why(volume: &Value) -> Option<Kept> {
+        kept(volume.as_object()?, &record())
+    }
+
+    fn volume(name: &str, namespace: &str, label: &str, policy: &str) -> Value {
+        json!({"metadata": {"name": name, "labels": {"bowline.io/restore-uid": label}},
+            "spec": {"claimRef": {"namespace": namespace, "uid": "u"},
+                "persistentVolumeReclaimPolicy": policy}})
+    }
+
+    #[test]
+    fn a_volume_is_the_drills_if_its_restore_made_it_or_if_it_was_provisioned_for_its_claim() {
+        let ours = volume("bowline-r-1", "shop-drill-d", "r", "Retain");
+        assert_eq!(why(&ours), Some(Kept::ByUs));
+        let provisioned = |policy| why(&volume("pvc-u", "shop-drill-d", "", policy));
+        assert_eq!(provisioned("Retain"), Some(Kept::ByItsClass));
+        assert_eq!(provisioned("Delete"), Some(Kept::ForAWhile));
+    }
+
+    #[test]
+    fn a_volume_of_the_original_of_another_restore_or_of_a_person_is_none_of_it() {
+        assert_eq!(why(&volume("pvc-u", "shop", "", "Delete")), None);
+        assert_eq!(why(&volume("bowline-q-1", "shop", "r", "Retain")), None);
+        assert_eq!(why(&volume("bowline-q-1", "shop-drill-d", "q", "Retain")), None);
+        assert_eq!(why(&volume("by-hand", "shop-drill-d", "", "Retain")), None);
+    }
+}

@@ -1,0 +1,3 @@
+//! Backups that run themselves.
+
+mod deploy;

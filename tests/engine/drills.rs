@@ -1,0 +1,370 @@
+//! A drill shows whether a backup can be restored, touches nothing else, and leaves nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bowline::engine::clock::Clock;
+use bowline::engine::drill::{
+    self, Cause, Check, DrillReport, Error, Fate, Request, Scratch, Which,
+};
+use bowline::engine::model::drill::{Checked, Drill, Verdict};
+use bowline::engine::model::restore::RestoreSpec;
+use serde_json::{Value, json};
+
+use crate::application::{backed_up, backup, object, source};
+use crate::fake_world::{Process, World, now};
+use crate::faults::Script;
+
+type DrillResult = Result<DrillReport, Error>;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn request() -> Request {
+    Request {
+        spec: RestoreSpec { backup_name: "nightly".to_owned(), ..RestoreSpec::default() },
+        options: <_>::default(),
+        quota: <_>::default(),
+        security: <_>::default(),
+        ready_timeout: Duration::from_mins(5),
+        check_timeout: Duration::from_mins(5),
+        down_timeout: Duration::from_mins(5),
+        keep: false,
+    }
+}
+
+/// A check that looks at the world, and says what it was told to.
+struct Look {
+    world: World,
+    exit_code: i32,
+}
+
+#[async_trait]
+impl Check for Look {
+    async fn run(&self, scratch: &Scratch) -> Checked {
+        let namespace = &scratch.namespaces["shop"];
+        let output = self.world.cluster.names_in(namespace).join(" ");
+        Checked { output, ..answer(Some(self.exit_code)) }
+    }
+
+    fn timed_out(&self, _after: Duration) -> Checked {
+        answer(None)
+    }
+}
+
+fn answer(exit_code: Option<i32>) -> Checked {
+    let (command, output) = ("look".to_owned(), String::new());
+    Checked { command, exit_code, fault: None, output, seconds: 0 }
+}
+
+async fn run(process: &Process) -> Option<DrillResult> {
+    process.until_killed(Box::pin(drill::run(&process.context, &request(), None))).await
+}
+
+async fn drilled(world: &World) -> DrillReport {
+    run(&world.start(Script::Sound)).await.unwrap().unwrap()
+}
+
+async fn clean_up(world: &World, which: &Which) -> drill::CleanUpReport {
+    let process = world.start(Script::Sound);
+    drill::clean_up(&process.context, which, Duration::from_mins(5)).await.unwrap()
+}
+
+async fn drills(world: &World) -> Vec<Drill> {
+    world.backups().drills_of("nightly").await.unwrap()
+}
+
+/// What is in the cluster, whatever version it has.
+fn content(world: &World) -> BTreeMap<String, Value> {
+    let mut objects = world.cluster.objects();
+    for object in objects.values_mut() {
+        object["metadata"]["resourceVersion"] = Value::Null;
+    }
+    objects
+}
+
+/// What is there that was not before, or no longer is.
+async fn remains(world: &World, before: &BTreeMap<String, Value>) -> Vec<String> {
+    let after = content(world);
+    let mut found: Vec<String> = after
+        .iter()
+        .filter(|(id, object)| before.get(*id) != Some(object))
+        .map(|(id, _)| id.clone())
+        .chain(before.keys().filter(|id| !after.contains_key(*id)).map(|id| format!("no {id}")))
+        .chain(world.cloud.volumes().into_iter().map(|volume| volume.id))
+        .collect();
+    let keys = world.bucket.keys().await;
+    found.extend(keys.into_iter().filter(|key| key.starts_with("restores/")));
+    found
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_backup_passes_beside_its_original_and_nothing_is_left() {
+    let world = backed_up().await;
+    let before = content(&world);
+    let report = drilled(&world).await;
+    let evidence = &report.evidence;
+    assert_eq!(evidence.verdict, Verdict::Passed, "{:?}", evidence.reason);
+    assert_eq!(report.take_down.left, []);
+    assert_eq!(remains(&world, &before).await, [""; 0]);
+    let restore = evidence.restore.as_ref().unwrap();
+    assert_eq!(restore.volumes.len(), 2);
+    assert!(restore.volumes.iter().all(|volume| volume.state == "bound"));
+    assert!(evidence.archive_sha256.as_ref().is_some_and(|digest| digest.len() == 64));
+    let [known] = &drills(&world).await[..] else { panic!("one drill") };
+    assert!(known.is_down);
+    assert_eq!(known.evidence.as_ref().map(|it| it.verdict), Some(Verdict::Passed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_drilled_is_closed_off_and_holds_nothing_that_acts_outward() {
+    let world = backed_up().await;
+    let before = content(&world);
+    let process = world.start(Script::Sound);
+    let mut request = Request { keep: true, ..request() };
+    request.quota.0.insert("pods".to_owned(), "9".to_owned());
+    let report = drill::run(&process.context, &request, None).await.unwrap();
+    let (uid, namespace) = (&report.evidence.uid, &report.evidence.namespaces["shop"]);
+    let found = |id: &str| world.cluster.get(&id.replace("NS", namespace));
+    let labels = found("namespaces/NS")["metadata"]["labels"].clone();
+    assert_eq!(labels["bowline.io/drill-uid"], **uid);
+    assert_eq!(labels["velero.io/exclude-from-backup"], "true");
+    assert_eq!(labels["pod-security.kubernetes.io/enforce"], "baseline");
+    let hard = found("resourcequotas/NS/bowline-drill")["spec"]["hard"].clone();
+    let expected = json!({"pods": "9", "services.loadbalancers": "0", "services.nodeports": "0"});
+    assert_eq!(hard, expected);
+    let policy = found("networkpolicies.networking.k8s.io/NS/bowline-drill")["spec"].clone();
+    assert_eq!(policy["podSelector"], json!({}));
+    assert_eq!(policy["policyTypes"], json!(["Ingress", "Egress"]));
+    assert_eq!(found("services/NS/web")["spec"]["type"], "ClusterIP");
+    assert_eq!(found("services/NS/web")["spec"]["ports"][0].get("nodePort"), None);
+    assert!(world.cluster.find(&format!("widgets.example.com/{namespace}/main")).is_none());
+    let owners = &found("configmaps/NS/widget-child")["metadata"]["ownerReferences"];
+    assert!(owners.is_null(), "{owners}");
+    let new: Vec<_> = remains(&world, &before).await;
+    let outside = |id: &&String| !id.contains(namespace.as_str());
+    let outside: Vec<_> = new.iter().filter(outside).cloned().collect();
+    let volumes = |id: &String| id.starts_with("persistentvolumes/") || id.starts_with("vol-");
+    let others: Vec<_> = outside.iter().filter(|id| !volumes(id)).cloned().collect();
+    assert!(others.iter().all(|id| id.starts_with("restores/")), "{others:?}");
+    let report = clean_up(&world, &Which::Named("nightly".to_owned())).await;
+    assert_eq!(report.items[0].state, Fate::Done, "{report:?}");
+    assert_eq!(remains(&world, &before).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_has_the_last_word_and_everything_is_taken_down_all_the_same() {
+    let world = backed_up().await;
+    let before = content(&world);
+    for (exit_code, verdict) in [(0, Verdict::Passed), (7, Verdict::Failed)] {
+        let process = world.start(Script::Sound);
+        let check = Look { world: world.clone(), exit_code };
+        let report = drill::run(&process.context, &request(), Some(&check)).await.unwrap();
+        let evidence = report.evidence;
+        assert_eq!(evidence.verdict, verdict);
+        let checked = evidence.check.unwrap();
+        assert!(checked.output.contains("statefulsets.apps/db"), "{checked:?}");
+        assert_eq!(evidence.reason.is_some(), verdict == Verdict::Failed);
+        assert_eq!(remains(&world, &before).await, [""; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_come_back_or_up_fails_the_drill_and_goes_all_the_same() {
+    let world = backed_up().await;
+    let before = content(&world);
+    world.cluster.refuse_creates("services", true);
+    let report = drilled(&world).await;
+    assert_eq!(report.evidence.verdict, Verdict::Failed);
+    assert!(report.evidence.reason.unwrap().contains("services"));
+    assert_eq!(remains(&world, &before).await, [""; 0]);
+    world.cluster.refuse_creates("services", false);
+    world.cloud.fail_volumes();
+    let report = drilled(&world).await;
+    assert_eq!(report.evidence.verdict, Verdict::Failed);
+    assert_eq!(remains(&world, &before).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_whose_controller_is_not_there_does_not_hold_the_drill() {
+    let world = source();
+    let mut held = object("v1", "ConfigMap", "shop", "held", &json!({"data": {}}));
+    held["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    world.cluster.add(held);
+    world.back_up(&backup()).await.unwrap();
+    let before = content(&world);
+    assert_eq!(drilled(&world).await.take_down.left, []);
+    assert_eq!(remains(&world, &before).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_taken_down_is_named_and_goes_with_the_next_clean_up() {
+    let world = backed_up().await;
+    let before = content(&world);
+    let process = world.start(Script::Sound);
+    let kept = Request { keep: true, ..request() };
+    let report = drill::run(&process.context, &kept, None).await.unwrap();
+    let namespace = report.evidence.namespaces["shop"].clone();
+    let mut held = object("v1", "ConfigMap", &namespace, "held", &json!({"data": {}}));
+    held["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    world.cluster.add(held);
+    let left = clean_up(&world, &Which::All).await;
+    assert!(left.is_incomplete());
+    assert_eq!(left.items[0].left[0].name.as_ref(), Some(&namespace));
+    let held = format!("configmaps/{namespace}/held");
+    world.cluster.edit(&held, |it| it["metadata"]["finalizers"] = json!([]));
+    world.cluster.remove(&format!("namespaces/{namespace}"));
+    assert!(!clean_up(&world, &Which::All).await.is_incomplete());
+    assert_eq!(remains(&world, &before).await, [""; 0]);
+    assert_eq!(clean_up(&world, &Which::All).await.items, []);
+}
+
+/// The identity of the only drill, if it is known.
+async fn begun(world: &World) -> Option<Drill> {
+    drills(world).await.pop()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drill_that_is_killed_at_any_call_leaves_nothing_that_a_clean_up_does_not_find() {
+    let source = backed_up().await;
+    let before = content(&source);
+    for call in 0.. {
+        let world = source.copy().await;
+        let process = world.start(Script::KilledBefore(call));
+        if run(&process).await.is_some() {
+            assert!(call >= 40, "{call} calls");
+            return;
+        }
+        let place = format!("before call {call}, {}", process.faults.victim());
+        if let Some(drill) = begun(&world).await {
+            // Nobody can tell whether it runs: only who names it takes it down.
+            let verdict = drill.evidence.as_ref().map(|it| it.verdict);
+            let all = clean_up(&world, &Which::All).await;
+            let fates: Vec<_> = all.items.iter().map(|item| item.state).collect();
+            let expected: &[Fate] = match (drill.is_down, verdict) {
+                (true, _) => &[],
+                (false, Some(_)) => &[Fate::Done],
+                (false, None) => &[Fate::Running],
+            };
+            assert_eq!(fates, expected, "{place}");
+            let report = clean_up(&world, &Which::Named(drill.record.uid)).await;
+            assert!(!report.is_incomplete(), "{place}: {report:?}");
+            let last = begun(&world).await.unwrap();
+            assert!(last.is_down, "{place}");
+            let evidence = last.evidence.unwrap().verdict;
+            assert_eq!(evidence, verdict.unwrap_or(Verdict::Interrupted), "{place}");
+        }
+        assert_eq!(remains(&world, &before).await, [""; 0], "{place}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_drill_of_a_backup_takes_down_what_a_killed_one_left() {
+    let world = backed_up().await;
+    let before = content(&world);
+    assert!(run(&world.start(Script::KilledBefore(25))).await.is_none());
+    assert_ne!(remains(&world, &before).await, [""; 0]);
+    let mut later = world.start(Script::Sound);
+    later.context.clock = Clock::Fixed(now().now() + 4 * HOUR);
+    let report = run(&later).await.unwrap().unwrap();
+    assert_eq!(report.evidence.verdict, Verdict::Passed);
+    assert_eq!(remains(&world, &before).await, [""; 0]);
+    assert!(drills(&world).await.iter().all(|drill| drill.is_down));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_or_whose_reply_is_lost_leaves_nothing_that_is_not_named() {
+    let source = backed_up().await;
+    let before = content(&source);
+    let fails: fn(usize) -> Script = Script::Fails;
+    for (script, step) in [(fails, 1), (Script::LosesReply, 1), (Script::CutOffFrom, 4)] {
+        let mut call = 0;
+        while nothing_unnamed_is_left(&source, &before, script(call)).await {
+            call += step;
+        }
+        assert!(call >= 40, "{call} calls");
+    }
+}
+
+/// Drills in a copy of the world; false once nothing goes wrong any more.
+async fn nothing_unnamed_is_left(
+    source: &World,
+    before: &BTreeMap<String, Value>,
+    script: Script,
+) -> bool {
+    let world = source.copy().await;
+    let process = world.start(script);
+    let result = run(&process).await.unwrap();
+    let place = format!("{script:?}, {}: {result:?}", process.faults.victim());
+    let left = match &result {
+        Ok(report) => &report.take_down.left[..],
+        Err(Error::Broken { left, .. }) => left,
+        Err(_) => &[],
+    };
+    if left.is_empty() {
+        assert_eq!(remains(&world, before).await, [""; 0], "{place}");
+    }
+    if let Some(drill) = begun(&world).await {
+        let report = clean_up(&world, &Which::Named(drill.record.uid)).await;
+        assert!(!report.is_incomplete(), "{place}: {report:?}");
+    }
+    assert_eq!(remains(&world, before).await, [""; 0], "{place}");
+    process.faults.struck()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drill_that_is_asked_to_stop_takes_itself_down() {
+    let source = backed_up().await;
+    let before = content(&source);
+    let mut stopped = 0;
+    for call in 0.. {
+        let world = source.copy().await;
+        let process = world.start(Script::Waits(call));
+        let asking = async {
+            process.faults.waiting().await;
+            process.stop.ask();
+            process.faults.release();
+            std::future::pending::<()>().await;
+        };
+        let result = tokio::select! {
+            biased;
+            result = run(&process) => result.unwrap(),
+            () = asking => unreachable!("it waits for ever"),
+        };
+        if !process.faults.struck() {
+            assert!(stopped >= 20, "only {stopped} of them were stopped");
+            return;
+        }
+        if let Err(Error::Broken { source, left, .. }) = &result {
+            assert!(matches!(**source, Cause::Interrupted), "at call {call}: {result:?}");
+            assert_eq!(*left, [], "at call {call}");
+            stopped += 1;
+        }
+        assert_eq!(remains(&world, &before).await, [""; 0], "at call {call}: {result:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_drilled_or_taken_down_again_is_refused_before_anything_is_made() {
+    let world = backed_up().await;
+    let before = content(&world);
+    world.cluster.deny("delete namespaces");
+    let refused = run(&world.start(Script::Sound)).await.unwrap();
+    assert!(matches!(refused, Err(Error::NotAllowed { .. })), "{refused:?}");
+    let process = world.start(Script::Sound);
+    let mut other = request();
+    other.spec.included_namespaces = vec!["nowhere".to_owned()];
+    let refused = drill::run(&process.context, &other, None).await;
+    assert!(matches!(refused, Err(Error::Restore(_))), "{refused:?}");
+    assert_eq!(remains(&world, &before).await, [""; 0]);
+    assert!(drills(&world).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_drill_showed_goes_with_its_backup() {
+    let world = backed_up().await;
+    drilled(&world).await;
+    world.delete("nightly").await.unwrap();
+    let keys = world.bucket.keys().await;
+    assert!(!keys.iter().any(|key| key.contains("drills")), "{keys:?}");
+}
