@@ -45,7 +45,7 @@ const REFUSALS: &[Refusal] = &[
         "did you mean \"deployments\"?",
     ),
     (
-        &["restore", "create", "done", "--from-backup=taken"],
+        &["restore", "create", "done", "--from-backup=taken", "--include-resources=configmaps"],
         1,
         "restore \"done\" exists already",
         "choose another name, or leave it out",
