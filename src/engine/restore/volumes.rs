@@ -37,11 +37,16 @@ pub(super) enum Failure {
     Run(Cause),
 }
 
+/// How many claims are awaited at once. A volume that waits for its claim holds up no other.
+const BINDINGS: usize = 64;
+
 /// Brings the volumes of all claims back, several at once.
 pub(super) async fn restore_all(execution: &Execution<'_>) -> Result<Vec<VolumeReport>, Cause> {
     let mut results = stream::iter(&execution.plan.claims)
-        .map(|claim| restore_one(execution, claim))
-        .buffer_unordered(execution.context.limits.volumes);
+        .map(|claim| made(execution, claim))
+        .buffer_unordered(execution.context.limits.volumes)
+        .map(|(work, made)| bound(work, made))
+        .buffer_unordered(BINDINGS);
     let mut reports = Vec::new();
     while let Some(result) = results.next().await {
         reports.push(result?);
@@ -50,31 +55,35 @@ pub(super) async fn restore_all(execution: &Execution<'_>) -> Result<Vec<VolumeR
     Ok(reports)
 }
 
-async fn restore_one(
-    execution: &Execution<'_>,
-    claim: &ClaimPlan<'_>,
-) -> Result<VolumeReport, Cause> {
+/// Makes the volume of a claim and what points at it.
+async fn made<'a>(
+    execution: &'a Execution<'a>,
+    claim: &'a ClaimPlan<'a>,
+) -> (Work<'a>, Result<(), Failure>) {
     let mut work = Work::new(execution, claim);
-    let label = format!("{}/{}", work.report.namespace, work.report.claim);
-    if !execution.takes_claims(&work.report.namespace).await {
-        // Told as an error of the namespace.
-        execution.record(claim.volume_row, Outcome::Failed);
-        work.journal_state(&label, "failed");
-        return Ok(work.report);
-    }
-    match work.run(&label).await {
-        Ok(()) => {
-            let state = if claim.source.is_some() { "bound" } else { "reattached" };
-            work.journal_state(&label, state);
-            Ok(work.report)
-        }
-        Err(Failure::Run(cause)) => Err(cause),
-        Err(Failure::Told) => {
-            work.journal_state(&label, "failed");
-            Ok(work.report)
-        }
+    // Where not, that is told as an error of the namespace.
+    let made = if execution.takes_claims(&work.report.namespace).await {
+        work.persistent_volume().await
+    } else {
+        Err(Failure::Told)
+    };
+    execution.record(claim.volume_row, *made.as_ref().unwrap_or(&Outcome::Failed));
+    (work, made.map(drop))
+}
+
+/// Waits until the claim has its volume, and says how that ended.
+async fn bound(mut work: Work<'_>, made: Result<(), Failure>) -> Result<VolumeReport, Cause> {
+    let (execution, claim) = (work.execution, work.claim);
+    let ended = match made {
+        Ok(()) => bind::bound(execution, claim.row, &work.target, &claim.name).await,
+        Err(failure) => Err(failure),
+    };
+    match ended {
+        Ok(()) => work.end(if claim.source.is_some() { "bound" } else { "reattached" }),
+        Err(Failure::Run(cause)) => return Err(cause),
+        Err(Failure::Told) => work.end("failed"),
         Err(Failure::Claim(problem)) => {
-            work.journal_state(&label, "failed");
+            work.end("failed");
             let first = problem.hint.as_ref().map(|hint| format!("{hint}; "));
             let hint = format!(
                 "{}the claim stays Pending and nothing empty is made in its place; when the cause \
@@ -82,9 +91,9 @@ async fn restore_one(
                 first.unwrap_or_default()
             );
             execution.journal.error(problem.with_hint(hint));
-            Ok(work.report)
         }
     }
+    Ok(work.report)
 }
 
 /// The way of one volume.
@@ -123,28 +132,22 @@ impl<'a> Work<'a> {
         Self { execution, claim, target, report }
     }
 
-    fn journal_state(&mut self, label: &str, state: &str) {
+    /// What the claim is called where its progress is told.
+    fn label(&self) -> String {
+        format!("{}/{}", self.report.namespace, self.report.claim)
+    }
+
+    fn end(&mut self, state: &str) {
         state.clone_into(&mut self.report.state);
-        self.execution.journal.volume(label, state);
+        self.execution.journal.volume(&self.label(), state);
     }
 
     fn problem(&self, operation: &str, message: impl Into<String>) -> Failure {
         Failure::of_claim(Problem::of_item(&self.target, operation, message))
     }
 
-    async fn run(&mut self, label: &str) -> Result<(), Failure> {
-        let made = self.persistent_volume(label).await;
-        let outcome = match &made {
-            Ok(outcome) => *outcome,
-            Err(_) => Outcome::Failed,
-        };
-        self.execution.record(self.claim.volume_row, outcome);
-        made?;
-        bind::bound(self.execution, self.claim.row, &self.target, &self.claim.name).await
-    }
-
     /// Makes the volume and the persistent volume that points at it.
-    async fn persistent_volume(&mut self, label: &str) -> Result<Outcome, Failure> {
+    async fn persistent_volume(&mut self) -> Result<Outcome, Failure> {
         let (_, recorded) =
             select::read(self.execution.ready, self.claim.volume).map_err(Failure::Run)?;
         let recorded = Value::Object(recorded);
@@ -160,9 +163,9 @@ impl<'a> Work<'a> {
             // The claim is what another machine finds the volume by.
             bind::claims_are_made(self.execution).await;
         }
-        self.execution.journal.volume(label, "volume requested");
+        self.execution.journal.volume(&self.label(), "volume requested");
         let volume = self.volume(snapshotter, &self.request(source, snapshot)).await?;
-        self.execution.journal.volume(label, "volume available");
+        self.execution.journal.volume(&self.label(), "volume available");
         self.create(recorded, Some((snapshotter, &volume))).await
     }
 

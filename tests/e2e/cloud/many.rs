@@ -1,6 +1,7 @@
 //! Many claims at once.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bowline_testkit::control_plane::Options;
 use bowline_testkit::faults::throttled_by_bucket;
@@ -11,6 +12,9 @@ use super::claims;
 use crate::application::completed;
 
 const COUNT: usize = 200;
+
+/// How long a run may take: a minute on a quiet machine, and it is not time that is tested.
+const LIMIT: Duration = Duration::from_mins(15);
 
 /// The buckets of EC2, by the start of a call's name: tokens, and new ones per second.
 ///
@@ -25,7 +29,7 @@ async fn two_hundred_claims_are_backed_up_and_restored_below_the_rates_of_ec2() 
     let east = ControlPlane::start_with(options).await.unwrap();
     claims::make(&east, &cloud.ec2(), "many", COUNT).await;
     let bowline = Bowline::new(env!("CARGO_BIN_EXE_bowline")).unwrap();
-    let bowline = bowline.on(&east).with_cloud(&cloud);
+    let bowline = bowline.on(&east).with_cloud(&cloud).limit(LIMIT);
 
     let backup = ["backup", "create", "many", "--include-namespaces=many", "--output=json"];
     let report = completed(&bowline.run(&backup).await.unwrap());
