@@ -16,10 +16,10 @@ use crate::engine::clock::pause;
 use crate::engine::model::schedule::Schedule;
 use crate::engine::report::chain;
 use crate::engine::schedule::attempt::{self, Attempted};
-use crate::engine::schedule::metrics::{Figures, Metrics};
+use crate::engine::schedule::figures::Figures;
+use crate::engine::schedule::metrics::Metrics;
 use crate::engine::schedule::notice::Notice;
-use crate::engine::schedule::standing;
-use crate::engine::store::BackupStore;
+use crate::engine::store::{self, BackupStore};
 
 /// How long one call may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -65,25 +65,64 @@ impl OutletArgs {
         store: &BackupStore,
         schedule: &Schedule,
     ) {
+        let now = settings.clock.now();
+        let read = async {
+            let there = store.backup_names().await?.into_iter().collect();
+            Figures::read(store, &there, schedule.clone(), now).await.map(|it| vec![it])
+        };
+        self.tell_figures(settings, schedule.name(), read).await;
+    }
+
+    /// Tells how schedules stand once one was run.
+    pub(super) async fn tell_standings(
+        &self,
+        settings: &Settings,
+        store: &BackupStore,
+        schedule: &Schedule,
+    ) {
+        let read = async {
+            let names = self.told(store, schedule.name()).await?;
+            Figures::read_these(store, names, settings.clock.now()).await
+        };
+        self.tell_figures(settings, schedule.name(), read).await;
+    }
+
+    /// The schedules of which is told once that one was run: a process that runs several writes one
+    /// file, while a push gateway has a group for each.
+    async fn told(&self, store: &BackupStore, run: &str) -> Result<Vec<String>, store::Error> {
+        match self.metrics_file {
+            Some(_) => store.schedule_names().await,
+            None => Ok(vec![run.to_owned()]),
+        }
+    }
+
+    /// Writes what is read to the file, and pushes what of it is of one schedule to that one's group.
+    async fn tell_figures(
+        &self,
+        settings: &Settings,
+        schedule: &str,
+        read: impl Future<Output = Result<Vec<Figures>, store::Error>>,
+    ) {
         if self.metrics_file.is_none() && self.push_gateway.is_none() {
             return;
         }
-        let now = settings.clock.now();
-        let figures = match standing::of(store, schedule.clone(), now).await {
-            Ok(standing) => Figures::of(&standing, now),
+        let figures = match read.await {
+            Ok(figures) => figures,
             Err(error) => {
                 let error = CliError::of(&error).within("the metrics were not told");
                 return settings.complain(&error);
             }
         };
-        let metrics = Metrics::of_one_run();
-        metrics.set(std::slice::from_ref(&figures));
-        let Ok(text) = metrics.render() else { return };
         if let Some(path) = &self.metrics_file {
-            complain(settings, write(path, &text));
+            complain(settings, rendered(&figures).and_then(|text| write(path, &text)));
         }
         if let Some(gateway) = &self.push_gateway {
-            complain(settings, push(gateway, &figures.schedule, text).await);
+            let own: Vec<_> = figures.into_iter().filter(|it| it.schedule == schedule).collect();
+            let told = match rendered(&own) {
+                Ok(text) => push(gateway, schedule, text).await,
+                Err(error) => Err(error),
+            };
+            complain(settings, told);
         }
     }
 
@@ -144,6 +183,13 @@ impl OutletArgs {
             Err(error) => settings.complain(&error),
         }
     }
+}
+
+/// The figures as a process tells them that ends with its run.
+fn rendered(figures: &[Figures]) -> Result<String, CliError> {
+    let metrics = Metrics::of_one_run();
+    metrics.set(figures);
+    metrics.render().map_err(|error| CliError::of(&error))
 }
 
 fn complain(settings: &Settings, told: Result<(), CliError>) {
@@ -212,4 +258,33 @@ fn refused(status: StatusCode) -> CliError {
 
 fn of(error: reqwest::Error) -> CliError {
     CliError::of(&error.without_url())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bowline_local::MemoryStore;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_file_is_of_all_schedules_so_only_for_it_they_are_read() {
+        let store = BackupStore::new(Arc::new(MemoryStore::new()), "memory:");
+        for name in ["hourly", "nightly"] {
+            let schedule = json!({
+                "apiVersion": "velero.io/v1", "kind": "Schedule",
+                "metadata": {"name": name, "uid": name}, "spec": {"schedule": "0 2 * * *"},
+                "bowline": {"clusterUid": "c1", "since": "2026-11-01T00:00:00Z"},
+            });
+            let schedule: Schedule = serde_json::from_value(schedule).unwrap();
+            store.create_schedule(&schedule).await.unwrap();
+        }
+        let push_gateway = Some("http://gateway:9091".parse().unwrap());
+        let pushing = OutletArgs { push_gateway, ..OutletArgs::default() };
+        assert_eq!(pushing.told(&store, "nightly").await.unwrap(), ["nightly"]);
+        let writing = OutletArgs { metrics_file: Some(PathBuf::from("f")), ..pushing };
+        assert_eq!(writing.told(&store, "nightly").await.unwrap(), ["hourly", "nightly"]);
+    }
 }

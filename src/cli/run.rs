@@ -19,6 +19,7 @@ use super::output::OutputFormat;
 use super::settings::Settings;
 use super::style::Style;
 use super::{Screen, logging, usage};
+use crate::engine::context::Holds;
 
 /// How long work that nobody waits for any more may take to clear up behind itself.
 const TIDY_UP: Duration = Duration::from_secs(5);
@@ -166,7 +167,8 @@ async fn received(signal: &mut Option<Signal>) {
 
 /// Names the pods that nobody releases any more.
 fn left_frozen(settings: &Settings, error: CliError) -> CliError {
-    let pods: Vec<String> = settings.holds.frozen().iter().map(ToString::to_string).collect();
+    let frozen = [&settings.holds, &settings.holds_of_runs].map(Holds::frozen).concat();
+    let pods: Vec<String> = frozen.iter().map(ToString::to_string).collect();
     if pods.is_empty() {
         return error;
     }
@@ -209,6 +211,20 @@ impl Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pods_that_nobody_releases_any_more_are_named_whoever_froze_them() {
+        let global = Cli::try_parse_from(["bowline", "version"]).unwrap().global;
+        let (environment, screen) = (Environment::default(), Screen::stderr());
+        let settings = Settings::new(global, environment, screen, Style::PLAIN);
+        let pod = |name: &str| format!("pods/shop/{name}").parse().unwrap();
+        let [one, other] = [&settings.holds, &settings.holds_of_runs].map(|it| it.begin().unwrap());
+        one.freeze(&pod("db-0"));
+        other.freeze(&pod("db-1"));
+        let error = left_frozen(&settings, interruption(&settings));
+        let pods = "pods/shop/db-0, pods/shop/db-1";
+        assert_eq!(error.message, format!("interrupted before the post hooks of {pods} were run"));
+    }
 
     #[test]
     fn a_hangup_that_is_ignored_is_the_first_bit_of_the_mask() {

@@ -42,6 +42,8 @@ pub(super) struct Settings {
     pub stop: Stop,
     /// What an interruption waits for.
     pub holds: Holds,
+    /// What runs hold that an interruption lets come to their end.
+    pub holds_of_runs: Holds,
     interruption_hint: Mutex<Option<String>>,
     later_hint: Mutex<Option<(Reached, Stage, String)>>,
 }
@@ -101,6 +103,7 @@ impl Settings {
             clock,
             stop,
             holds,
+            holds_of_runs: Holds::default(),
             interruption_hint,
             later_hint,
         }
@@ -146,6 +149,11 @@ impl Settings {
     /// From here on an interruption may leave something behind; the hint says how to go on.
     pub(super) fn if_interrupted(&self, hint: String) {
         *held(&self.interruption_hint) = Some(hint);
+    }
+
+    /// From here on an interruption leaves nothing behind.
+    pub(super) fn forget_interruption(&self) {
+        *held(&self.interruption_hint) = None;
     }
 
     /// From that stage on an interruption leaves something else behind, and another hint holds.

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
+
+/// By how much two clocks may differ without a word.
+pub const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Tells the time.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +15,7 @@ pub enum Clock {
     System,
     /// Always the same time.
     Fixed(Timestamp),
-    /// A time that goes on as the runtime's does, which a test can hold.
+    /// A time that was read elsewhere, and goes on as the runtime's does, which a test can hold.
     Counted {
         /// What time it was.
         from: Timestamp,
@@ -22,6 +25,11 @@ pub enum Clock {
 }
 
 impl Clock {
+    /// A clock that is set to this time now, whatever the machine's says.
+    pub fn set_to(time: Timestamp) -> Self {
+        Self::Counted { from: time, since: Instant::now() }
+    }
+
     /// The time now, in whole seconds, as Kubernetes writes it.
     pub fn now(self) -> Timestamp {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]

@@ -13,7 +13,12 @@ use crate::site::Site;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ApiServer {
     objects: Vec<Value>,
+    /// What is asked for and never answered.
+    silent: Option<&'static str>,
 }
+
+/// The cluster of a server, unless it is another's.
+pub(crate) const HERE: &str = "7a0f6a52-0000-4000-8000-000000000002";
 
 /// The kinds that are served: group, resource, short name, kind, and whether it is namespaced.
 type Served = (&'static str, &'static str, &'static str, &'static str, bool);
@@ -32,19 +37,39 @@ const KINDS: [Served; 8] = [
 /// A site whose kubeconfig leads to a cluster with the namespaces `kube-system` and `shop`, which ends
 /// with what is returned beside it.
 pub(crate) async fn site_with_cluster() -> (Site, JoinSet<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let site = Site::new().with_server(&format!("http://{}", listener.local_addr().unwrap()));
     let shop = json!({"kind": "Namespace", "metadata": {"name": "shop", "uid": "uid-of-shop"}});
-    let mut server = JoinSet::new();
-    server.spawn(ApiServer::new().with(shop).serve(listener));
-    (site, server)
+    site_of(ApiServer::new().with(shop)).await
+}
+
+/// A site whose kubeconfig leads to this server, which ends with what is returned beside it.
+pub(crate) async fn site_of(server: ApiServer) -> (Site, JoinSet<()>) {
+    server.lead(&Site::new()).await
 }
 
 impl ApiServer {
     /// A server with its own namespace and nothing else.
     pub(crate) fn new() -> Self {
+        Self::of(HERE)
+    }
+
+    /// The server of another cluster.
+    pub(crate) fn of(cluster: &str) -> Self {
         Self::default().with(json!({"kind": "Namespace", "metadata": {"name": "kube-system",
-            "uid": "7a0f6a52-0000-4000-8000-000000000002"}}))
+            "uid": cluster}}))
+    }
+
+    /// The same server, which does not answer requests of these words.
+    pub(crate) fn silent_on(self, words: &'static str) -> Self {
+        Self { silent: Some(words), ..self }
+    }
+
+    /// The site with a kubeconfig that leads here; the server ends with what is returned beside it.
+    pub(crate) async fn lead(self, site: &Site) -> (Site, JoinSet<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let site = site.with_server(&format!("http://{}", listener.local_addr().unwrap()));
+        let mut server = JoinSet::new();
+        server.spawn(self.serve(listener));
+        (site, server)
     }
 
     /// The same server with one more object.
@@ -67,6 +92,9 @@ impl ApiServer {
             let mut body = vec![0; length];
             if stream.read_exact(&mut body).await.is_err() {
                 return;
+            }
+            if self.silent.is_some_and(|words| line.contains(words)) {
+                std::future::pending::<()>().await;
             }
             let (code, reply) = match self.answer(&line) {
                 Some(reply) => ("200 OK", reply),

@@ -80,6 +80,7 @@ async fn a_run_is_told_to_a_file_a_push_gateway_and_a_webhook() {
     assert!(shown.starts_with("exit code: 0\n"), "{shown}");
     let text = std::fs::read_to_string(site.path("nightly.prom")).unwrap();
     assert!(text.contains("velero_backup_last_status{schedule=\"nightly\"} 1.0\n"), "{text}");
+    assert!(text.contains("velero_backup_total{schedule=\"nightly\"} 1.0\n"), "{text}");
     let pushed = gateway.take();
     assert_eq!(pushed.len(), 1);
     assert_eq!(pushed[0].0, "PUT /below/metrics/job/bowline/schedule/nightly HTTP/1.1");

@@ -1,7 +1,7 @@
 //! `bowline schedule deploy`, as far as it comes without a cluster; `tests/e2e/schedules` goes on.
 
 use insta::assert_snapshot;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::site::Site;
 
@@ -49,4 +49,32 @@ async fn what_cannot_be_a_namespace_is_refused() {
       cause: "Bowline" is not a valid name: it must hold only lower-case letters, digits and '-', not 'B'
     hint: use lower-case letters, digits, '-' and '.', such as nightly-7
     "#);
+}
+
+/// The statements of a policy in the guide, which a test on a cloud holds to what is called.
+fn of_the_guide(role: &str) -> Value {
+    let guide = include_str!("../../docs/guides/aws.md");
+    let (_, section) = guide.split_once(&format!("### Role: {role}\n")).unwrap();
+    let (_, block) = section.split_once("```json\n").unwrap();
+    serde_json::from_str(block.split_once("```").unwrap().0).unwrap()
+}
+
+#[test]
+fn the_policies_of_a_deployment_are_those_of_the_guide_without_what_no_schedule_needs() {
+    let policy = |text| serde_json::from_str::<Value>(text).unwrap();
+    let backup = policy(include_str!("../../docs/deploy/iam-backup.json"));
+    assert_eq!(backup, of_the_guide("backup"));
+
+    let mut expected = of_the_guide("delete");
+    // These are what `location check` tells.
+    let only_checked = ["s3:GetBucketVersioning", "s3:GetEncryptionConfiguration"];
+    let actions = expected["Statement"][0]["Action"].as_array_mut().unwrap();
+    let all = actions.len();
+    actions.retain(|action| !only_checked.contains(&action.as_str().unwrap()));
+    assert_eq!(actions.len() + only_checked.len(), all);
+    // Of the snapshots only those of the own cluster.
+    let condition = &mut expected["Statement"][3]["Condition"];
+    assert_eq!(*condition, json!({"StringLike": {"aws:ResourceTag/velero.io/backup": "*"}}));
+    *condition = json!({"StringEquals": {"aws:ResourceTag/bowline.io/cluster-uid": "CLUSTER-UID"}});
+    assert_eq!(policy(include_str!("../../docs/deploy/iam-expire.json")), expected);
 }

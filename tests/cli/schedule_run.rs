@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::api_server::site_with_cluster;
+use crate::api_server::{ApiServer, site_of, site_with_cluster};
 use crate::site::Site;
 
 /// The cluster that answers.
@@ -56,7 +56,9 @@ async fn what_is_due_is_made_and_an_interruption_ends_it_well() {
     let (site, _server) = site_with_cluster().await;
     add_schedule(&site, "nightly", CLUSTER);
     add_schedule(&site, "elsewhere", "another");
-    let line = ["schedule", "run", "--listen", "127.0.0.1:0"];
+    site.write("metadata/bowline/schedules/broken.json", "{");
+    let file = site.bowline.home().join("bowline.prom").display().to_string();
+    let line = ["schedule", "run", "--listen", "127.0.0.1:0", "--metrics-file", &file];
     let running = site.bowline.spawn(&line).unwrap();
     let address = address(&running).await;
     running.wait_for_stderr("schedule nightly made nightly-").await.unwrap();
@@ -66,6 +68,11 @@ async fn what_is_due_is_made_and_an_interruption_ends_it_well() {
     let (status, metrics) = get(&address, "/metrics").await;
     assert_eq!(status, "HTTP/1.1 200 OK");
     assert!(metrics.contains("\nbowline_runner_schedules 1\n"), "{metrics}");
+    let overdue = "bowline_schedule_overdue{schedule=\"broken\"} 1.0\n";
+    assert!(
+        metrics.contains(overdue),
+        "what cannot be read keeps nothing from being told: {metrics}"
+    );
     assert_eq!(get(&address, "/else").await.0, "HTTP/1.1 404 Not Found");
     running.interrupt().unwrap();
     let output = running.wait().await.unwrap();
@@ -75,9 +82,48 @@ async fn what_is_due_is_made_and_an_interruption_ends_it_well() {
     assert_eq!(says("schedule elsewhere is not run: it belongs to the cluster another"), 1);
     assert_eq!(says("schedule nightly begins the run of "), 1, "{told:?}");
     assert_eq!(says(": Completed, "), 1, "{told:?}");
+    let written = std::fs::read_to_string(file).unwrap();
+    for line in [
+        "velero_backup_last_status{schedule=\"nightly\"} 1.0\n",
+        "bowline_schedule_overdue{schedule=\"elsewhere\"} 1.0\n",
+        overdue,
+    ] {
+        assert!(written.contains(line), "the file is of all schedules: {written}");
+    }
     let made = std::fs::read_dir(site.path("backups")).unwrap().count();
     let runs = std::fs::read_dir(site.path("metadata/bowline/attempts/nightly")).unwrap().count();
     assert_eq!((made, runs), (1, 1));
+}
+
+#[tokio::test]
+async fn who_does_not_wait_is_told_which_run_was_cut_off() {
+    let shop = json!({"kind": "Namespace", "metadata": {"name": "shop", "uid": "uid-of-shop"}});
+    let silent = ApiServer::new().with(shop).silent_on("/configmaps");
+    let (site, _server) = site_of(silent).await;
+    add_schedule(&site, "nightly", CLUSTER);
+    let signals = async |grace: &str, signals: usize| {
+        let line = ["schedule", "run", "--listen", "none", "--grace", grace];
+        let running = site.bowline.spawn(&line).unwrap();
+        running.wait_for_stderr("schedule nightly begins the run of ").await.unwrap();
+        running.interrupt().unwrap();
+        if signals > 1 {
+            running.wait_for_stderr("stopping once 1 run ended").await.unwrap();
+            running.interrupt().unwrap();
+        }
+        running.wait().await.unwrap()
+    };
+    let named = "hint: the next run of each schedule finishes or clears what the one that was cut \
+                 off has begun (nightly)\n";
+    let insisted = signals("1h", 2).await;
+    assert_eq!(insisted.code, Some(130));
+    assert!(insisted.stderr.contains(&format!("error: interrupted\n{named}")), "{insisted:?}");
+    // Its lease has not run out, and nothing else is due.
+    std::fs::remove_dir_all(site.path("metadata/bowline/leases")).unwrap();
+    std::fs::remove_dir_all(site.path("metadata/bowline/attempts")).unwrap();
+    let impatient = signals("0s", 1).await;
+    assert_eq!(impatient.code, Some(130));
+    let said = format!("error: not every run ended within 0s (--grace)\n{named}");
+    assert!(impatient.stderr.contains(&said), "{impatient:?}");
 }
 
 #[tokio::test]

@@ -359,6 +359,86 @@ async fn a_check_names_those_that_lack_a_good_backup() {
 }
 
 #[tokio::test]
+async fn a_schedule_that_asks_for_more_than_this_version_does_is_not_run_and_nothing_of_it_goes() {
+    let (site, _server) = site_with_cluster().await;
+    add(&site, "nightly", |document| {
+        document["spec"]["template"]["snapshotMoveData"] = json!(true);
+        document["bowline"]["keep"] = json!({"last": 1, "quarterly": 4});
+    });
+    add_run(&site, "nightly", "nightly-20260301000000-aaaaaa", 3, Some("Completed"));
+    add_run(&site, "nightly", "nightly-20260301010000-bbbbbb", 2, Some("Completed"));
+    let fault = r#"
+    exit code: 1
+    --- stderr
+    error: schedule "nightly" cannot be used: spec.template.snapshotMoveData, bowline.keep.quarterly
+      cause: this version of bowline does not do what that asks for
+    hint: run it with the version of bowline that wrote it, or make it anew with bowline schedule create
+    "#;
+    let lines = |text: &str| text.lines().map(|it| it.trim().to_owned()).collect::<Vec<_>>();
+    let told = lines(fault.trim());
+    for words in [
+        "backup create --from-schedule nightly --dry-run --quiet",
+        "backup create --from-schedule nightly --expire --quiet",
+        "schedule trigger nightly --quiet",
+        "schedule deploy nightly --location-claim backups --quiet",
+    ] {
+        assert_eq!(lines(site.run(words).await.trim()), told, "{words}");
+    }
+    assert_snapshot!(site.run("schedule check").await, @r"
+    exit code: 1
+    --- stdout
+    schedule nightly: spec.template.snapshotMoveData, bowline.keep.quarterly: this version of bowline does not do what that asks for
+    ");
+    let shown = site.run("schedule describe nightly").await;
+    assert!(shown.contains("Status:       FailedValidation"), "{shown}");
+    assert!(shown.contains("bowline.keep.quarterly"), "{shown}");
+    let shown = site.run("backup expire").await;
+    assert!(shown.contains("none of its backups goes until it can be read"), "{shown}");
+    let backups = || std::fs::read_dir(site.path("backups")).unwrap().count();
+    assert_eq!(backups(), 2);
+    // What is changed of it keeps what is not known.
+    site.run("schedule pause nightly").await;
+    assert_eq!(document(&site, "nightly")["bowline"]["keep"], json!({"last": 1, "quarterly": 4}));
+}
+
+#[tokio::test]
+async fn a_schedule_that_cannot_be_read_hides_no_other() {
+    let site = Site::new();
+    add(&site, "fine", |_| {});
+    add_run(&site, "fine", "fine-20260301000000-aaaaaa", 1, Some("Completed"));
+    let velero = json!({"apiVersion": "velero.io/v1", "kind": "Schedule",
+        "metadata": {"name": "broken"}, "spec": {"schedule": "@daily", "template": {}}});
+    site.write("metadata/bowline/schedules/broken.json", velero.to_string());
+    add(&site, "torn", |_| {});
+    let run = "metadata/bowline/attempts/torn/torn-20260301000000-aaaaaa/run.json";
+    site.write(run, "{".to_owned());
+    assert_snapshot!(site.run("schedule check").await, @r#"
+    exit code: 1
+    --- stdout
+    schedule broken: "metadata/bowline/schedules/broken.json" cannot be read: missing field `bowline` at line 1 column 119
+    schedule torn: "metadata/bowline/attempts/torn/torn-20260301000000-aaaaaa/run.json" cannot be read: EOF while parsing an object at line 1 column 1
+    "#);
+    for words in ["schedule get -o json", "schedule describe -o json"] {
+        let shown = site.run(words).await;
+        assert!(shown.starts_with("exit code: 3\n"), "{words}: {shown}");
+        assert!(shown.contains("\"name\": \"fine\""), "{words}: {shown}");
+        assert!(shown.contains("broken.json\" cannot be read"), "{words}: {shown}");
+        assert!(shown.contains("run.json\" cannot be read"), "{words}: {shown}");
+    }
+    for words in ["schedule get broken", "schedule get torn"] {
+        let shown = site.run(words).await;
+        assert!(shown.starts_with("exit code: 6\n"), "{words}: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn rules_that_are_none_keep_for_ever_and_it_says_so() {
+    let (site, _server) = site_with_cluster().await;
+    let shown = site.run("schedule create x --schedule @daily --keep-daily 0").await;
+    assert!(shown.contains("its backups are kept for ever"), "{shown}");
+}
+
+#[tokio::test]
 async fn a_schedule_of_another_cluster_is_run_once_it_is_adopted() {
     let (site, _server) = site_with_cluster().await;
     add(&site, "nightly", |document| document["bowline"]["clusterUid"] = json!("lost"));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bowline::engine::backup::Request;
+use bowline::engine::clock::{Clock, TOLERANCE};
 use bowline::engine::model::keep::KeepRules;
 use bowline::engine::model::schedule::{RunRecord, RunResult, SCHEDULE_LABEL, Schedule};
 use bowline::engine::report::Phase;
@@ -13,11 +14,18 @@ use serde_json::{Value, json};
 
 use crate::application::{backup, restore, source, target};
 use crate::delete::{foreign_snapshot, ids, remains};
-use crate::fake_world::World;
+use crate::fake_world::{World, later};
 use crate::faults::Script;
 
 /// The identity of the cluster whose schedule it is.
 pub(crate) const WEST: &str = "west";
+
+/// A world whose store goes by the clock that its machines go by.
+fn dated() -> World {
+    let world = source();
+    world.bucket.go_by(later());
+    world
+}
 
 /// Writes a schedule of `west` with such rules.
 pub(crate) async fn add_schedule(world: &World, name: &str, keep: Value) {
@@ -89,7 +97,7 @@ fn failure(uid: &str, end: &str) -> RunResult {
 
 /// Four nights of a schedule that keeps two.
 pub(crate) async fn four_nights() -> World {
-    let world = source();
+    let world = dated();
     add_schedule(&world, "nightly", json!({"last": 2})).await;
     for day in 21..25 {
         add_backup(&world, "nightly", WEST, day).await;
@@ -147,7 +155,7 @@ async fn what_no_rule_keeps_goes_with_its_snapshots_and_says_why() {
 
 #[tokio::test(start_paused = true)]
 async fn ten_runs_in_one_cluster_leave_all_backups_of_another() {
-    let world = source();
+    let world = dated();
     add_schedule(&world, "nightly", json!({"last": 1})).await;
     for day in 1..4 {
         add_backup(&world, "nightly", "east", day).await;
@@ -184,7 +192,7 @@ async fn only_the_backups_of_the_schedules_that_are_named_are_looked_at() {
 
 #[tokio::test(start_paused = true)]
 async fn a_time_that_is_over_lets_a_backup_go_and_one_of_velero_is_left() {
-    let world = source();
+    let world = dated();
     let [old, new] = [1, 2].map(|day| name("hourly", day));
     for day in [1, 2] {
         add_backup(&world, "hourly", WEST, day).await;
@@ -207,6 +215,55 @@ async fn a_time_that_is_over_lets_a_backup_go_and_one_of_velero_is_left() {
     ];
     assert_eq!(fates(&report), expected, "{report:?}");
     assert_eq!(report.backups[2].reasons, ["made by Velero, which expires it"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_wrong_lets_nothing_go_early_and_it_says_so() {
+    let world = four_nights().await;
+    let locked = name("nightly", 21);
+    world
+        .bucket
+        .retain(&BackupKeys(&locked).archive(), Some("2026-12-01T00:00:00Z".parse().unwrap()));
+    for (name, expiration) in [("young", "2026-06-01T00:00:00Z"), ("old", "2026-02-01T00:00:00Z")] {
+        world.back_up(&Request { name: name.to_owned(), ..backup() }).await.unwrap();
+        change(&world, name, |it| it["status"]["expiration"] = json!(expiration)).await;
+    }
+    let all = ([Fate::Keep, Fate::Removed, Fate::Retained, Fate::Removed], 2);
+    for (machine, (verdicts, removed)) in [
+        ("2027-03-01T03:00:00Z", all),
+        ("2020-03-01T03:00:00Z", ([Fate::Keep; 4], 0)),
+        ("2026-03-01T03:05:01Z", all),
+    ] {
+        let clock = Clock::Fixed(machine.parse().unwrap());
+        let world = world.copy().await;
+        let before = snapshotted(&world);
+        let process = world.start(Script::Sound).with_clock(clock);
+        let report = process.expire(&expire::Request::default()).await.unwrap().unwrap();
+        assert_eq!(report.phase, Phase::Completed, "{:?}", report.errors);
+        let of = |name: &str| report.backups.iter().find(|it| it.name == name).unwrap().verdict;
+        let found = [of("young"), of("old"), of(&locked), of(&name("nightly", 22))];
+        assert_eq!(found, verdicts, "{machine}");
+        let gone = before.difference(&snapshotted(&world)).count();
+        assert_eq!(gone, removed, "nothing of what is locked was touched");
+        let said =
+            format!("by this machine's clock it is {machine}, by that of the storage location");
+        assert!(report.warnings[0].message.starts_with(&said), "{:?}", report.warnings);
+    }
+    assert_eq!(world.expire().await.warnings, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_an_expiry_takes_is_no_difference_of_clocks() {
+    let world = four_nights().await;
+    for dry_run in [true, false] {
+        let clock = Clock::set_to(later().now());
+        world.bucket.go_by(clock);
+        let process = world.start(Script::Slow).with_clock(clock);
+        let request = expire::Request { dry_run, ..expire::Request::default() };
+        let report = process.expire(&request).await.unwrap().unwrap();
+        assert_eq!((report.phase, report.warnings), (Phase::Completed, vec![]), "{dry_run}");
+        assert!(clock.now().duration_since(later().now()) > TOLERANCE);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -329,6 +386,21 @@ async fn an_attempt_goes_only_if_its_run_says_that_it_ended_and_nothing_can_comp
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_of_a_schedule_that_cannot_be_read_stays() {
+    let world = four_nights().await;
+    let dead = name("nightly", 10);
+    let killed = world.start(Script::KilledBefore(8));
+    assert!(killed.back_up(&Request { name: dead.clone(), ..backup() }).await.is_none());
+    let (store, run) = (world.backups(), record("nightly", WEST, &dead, 10));
+    store.begin_run(&run).await.unwrap();
+    store.end_run(&run, &failure(&dead, "2026-02-10T02:10:00Z")).await.unwrap();
+    world.bucket.write(&ScheduleKeys("nightly").document(), "{".into()).await;
+    let report = world.expire().await;
+    let one = report.backups.iter().find(|it| it.name == dead).unwrap();
+    assert_eq!((one.verdict, &*one.reasons[0]), (Fate::Keep, "its schedule cannot be read"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_record_of_a_run_goes_a_month_later_unless_its_backup_is_there() {
     let world = four_nights().await;
     let store = world.backups();
@@ -344,11 +416,35 @@ async fn the_record_of_a_run_goes_a_month_later_unless_its_backup_is_there() {
         store.end_run(&record, &failure(backup, "2026-02-01T00:00:00Z")).await.unwrap();
     }
     world.back_up(&Request { name: there.clone(), ..backup() }).await.unwrap();
+    add_schedule(&world, "rare", json!({"last": 1})).await;
+    let newest = run("rare", "20251224000000");
+    store.begin_run(&record("rare", WEST, &newest, 1)).await.unwrap();
+    let before = world.bucket.keys().await;
+    let request = expire::Request { dry_run: true, ..expire::Request::default() };
+    let told = world.start(Script::Sound).expire(&request).await.unwrap().unwrap();
+    assert_eq!((told.runs, world.bucket.keys().await), (2, before), "a dry run removes none");
     assert_eq!(world.expire().await.runs, 2);
-    assert_eq!(store.recorded_schedules().await.unwrap(), ["nightly"]);
+    assert_eq!(store.recorded_schedules().await.unwrap(), ["nightly", "rare"]);
     let left = store.schedule_runs("nightly").await.unwrap();
     assert_eq!(left[..2], [there, young]);
     assert_eq!(left.len(), 6, "those of the last four nights are young");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_record_of_the_newest_due_time_stays_behind_one_of_a_run_that_somebody_asked_for() {
+    let world = dated();
+    add_schedule(&world, "yearly", json!({"last": 1})).await;
+    let store = world.backups();
+    let [before, newest, asked] = ["20250101000000", "20260101000000", "20260110000000"]
+        .map(|stamp| format!("yearly-{stamp}-0a1b2c"));
+    let times = ["2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z"].map(|it| it.parse().unwrap());
+    for (backup, due) in [(&before, Some(times[0])), (&newest, Some(times[1])), (&asked, None)] {
+        let record = RunRecord { due, ..record("yearly", WEST, backup, 1) };
+        store.begin_run(&record).await.unwrap();
+        store.end_run(&record, &failure(backup, "2026-01-10T00:00:00Z")).await.unwrap();
+    }
+    assert_eq!(world.expire().await.runs, 1);
+    assert_eq!(store.schedule_runs("yearly").await.unwrap(), [newest, asked]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,9 @@
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use bowline::engine::clock::pause;
 use tokio::sync::Notify;
 
 /// What goes wrong. Calls that change something are counted from 0 across store, snapshotter and
@@ -25,6 +27,8 @@ pub(crate) enum Script {
     Hangs(usize),
     /// This call is not carried out before the process is released.
     Waits(usize),
+    /// Every read takes a minute.
+    Slow,
 }
 
 /// How a call failed.
@@ -77,6 +81,11 @@ impl Faults {
     /// The changing calls so far.
     pub(crate) fn calls(&self) -> Vec<String> {
         self.state().calls.clone()
+    }
+
+    /// How many changing calls there were so far.
+    pub(crate) fn count(&self) -> usize {
+        self.state().calls.len()
     }
 
     /// Whether the scripted fault has happened.
@@ -142,6 +151,10 @@ impl Faults {
         match (self.struck(), self.shared.script) {
             (true, Script::KilledBefore(_) | Script::KilledAt(_)) => pending().await,
             (true, Script::CutOffFrom(_)) => Err(error()),
+            (_, Script::Slow) => {
+                pause(Duration::from_mins(1)).await;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

@@ -119,6 +119,22 @@ async fn a_hold_and_a_deletion_at_once_never_both_succeed() {
     assert!(held >= 3 && gone >= 5, "{held} held, {gone} gone");
 }
 
+/// A hold waits with its mark while the backup is deleted.
+#[tokio::test(start_paused = true)]
+async fn a_hold_that_comes_too_late_says_so_and_leaves_no_mark() {
+    let world = backed_up().await;
+    let slow = world.start(Script::Waits(0));
+    let store = world.store(&slow.faults);
+    let meanwhile = async {
+        slow.faults.waiting().await;
+        world.delete("nightly").await.unwrap();
+        slow.faults.release();
+    };
+    let (held, ()) = tokio::join!(hold(&store, now(), "nightly", None), meanwhile);
+    assert!(matches!(held, Err(hold::Error::Deleting { .. })), "{held:?}");
+    assert!(!world.bucket.keys().await.contains(&BackupKeys("nightly").hold()));
+}
+
 /// A deletion that was killed before it had removed anything ends here.
 #[tokio::test(start_paused = true)]
 async fn a_deletion_that_only_marked_a_backup_gives_way_to_a_hold() {

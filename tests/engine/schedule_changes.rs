@@ -46,9 +46,9 @@ async fn what_is_unpaused_or_adopted_is_in_force_from_now_on() {
     let later = "2026-03-10T00:00:00Z";
     let again = change::unpause(&store, "nightly", time(later)).await.unwrap();
     assert!(!again.is_new(), "{again:?}");
-    assert!(!change::adopt(&store, "nightly", "east", time(later)).await.unwrap().is_new());
+    assert!(!change::adopt(&store, "nightly", "east", "east", time(later)).await.unwrap().is_new());
     assert_eq!(found(&world).await.bowline.since, time(NOW));
-    let change = change::adopt(&store, "nightly", "west", time(later)).await.unwrap();
+    let change = change::adopt(&store, "nightly", "east", "west", time(later)).await.unwrap();
     assert_eq!(change.before.bowline.cluster_uid, "east");
     let adopted = found(&world).await.bowline;
     assert_eq!((adopted.cluster_uid.as_str(), adopted.since), ("west", time(later)));
@@ -64,10 +64,52 @@ async fn of_two_changes_at_once_none_is_lost() {
         change::pause(&world.backups(), "nightly").await.unwrap();
         faults.release();
     };
-    let (adopted, ()) = tokio::join!(change::adopt(&late, "nightly", "west", time(NOW)), quick);
+    let (adopted, ()) =
+        tokio::join!(change::adopt(&late, "nightly", "east", "west", time(NOW)), quick);
     assert!(adopted.unwrap().after.spec.paused, "it is made to what the other one wrote");
     let found = found(&world).await;
     assert_eq!((found.spec.paused, found.bowline.cluster_uid.as_str()), (true, "west"));
+}
+
+#[tokio::test]
+async fn of_two_clusters_that_adopt_a_schedule_one_has_it_and_the_other_is_told() {
+    let world = world(false).await;
+    let faults = Faults::new(Script::Waits(0));
+    let late = world.store(&faults);
+    let quick = async {
+        faults.waiting().await;
+        change::adopt(&world.backups(), "nightly", "east", "north", time(NOW)).await.unwrap();
+        faults.release();
+    };
+    let adopting = change::adopt(&late, "nightly", "east", "west", time(NOW));
+    let (adopted, ()) = tokio::join!(adopting, quick);
+    let Err(Error::Taken { owner, .. }) = adopted else { panic!("{adopted:?}") };
+    assert_eq!(
+        (owner.as_str(), found(&world).await.bowline.cluster_uid.as_str()),
+        ("north", "north")
+    );
+    // Who has it by then has it, whomever it was to be taken from.
+    let again = change::adopt(&late, "nightly", "east", "north", time(NOW)).await.unwrap();
+    assert!(!again.is_new());
+}
+
+#[tokio::test]
+async fn of_two_that_make_a_schedule_at_once_one_is_told_that_the_name_is_taken() {
+    let world = World::new(FakeCluster::new("east"));
+    let faults = Faults::new(Script::Waits(0));
+    let late = world.store(&faults);
+    let quick = async {
+        faults.waiting().await;
+        change::create(&world.backups(), &schedule(true)).await.unwrap();
+        faults.release();
+    };
+    let own = schedule(false);
+    let (created, ()) = tokio::join!(change::create(&late, &own), quick);
+    assert!(matches!(created, Err(Error::InUse { .. })), "{created:?}");
+    assert!(found(&world).await.spec.paused, "the first one's is there");
+    let store = world.store(&Faults::new(Script::LosesReply(0)));
+    world.backups().remove_schedule("nightly").await.unwrap();
+    change::create(&store, &own).await.unwrap();
 }
 
 #[tokio::test]
@@ -91,7 +133,7 @@ async fn a_change_whose_reply_is_lost_was_made_and_one_that_fails_was_not() {
     let store = world.store(&Faults::new(Script::LosesReply(0)));
     assert!(change::pause(&store, "nightly").await.unwrap().is_new());
     let store = world.store(&Faults::new(Script::Fails(0)));
-    let failed = change::adopt(&store, "nightly", "west", time(NOW)).await;
+    let failed = change::adopt(&store, "nightly", "east", "west", time(NOW)).await;
     assert!(matches!(failed, Err(Error::Location(_))), "{failed:?}");
     let found = found(&world).await;
     assert_eq!((found.spec.paused, found.bowline.cluster_uid.as_str()), (true, "east"));

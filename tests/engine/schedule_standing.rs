@@ -1,9 +1,11 @@
 //! How schedules stand, after histories of all kinds.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bowline::engine::model::schedule::{RunRecord, RunResult, Schedule};
 use bowline::engine::report::Phase;
+use bowline::engine::schedule::figures::Figures;
 use bowline::engine::schedule::newest::{self, good_backup};
 use bowline::engine::schedule::standing::{self, Good, Standing};
 use jiff::{SignedDuration, Timestamp};
@@ -100,7 +102,7 @@ async fn stands(world: &World, schedule: Schedule, now: &str) -> Standing {
 
 /// Until when a good backup is awaited.
 async fn awaited(world: &World, expression: &str, terms: Value) -> Timestamp {
-    let standing = stands(world, schedule(expression, terms), "2026-03-02T00:00:00Z").await;
+    let standing = stands(world, schedule(expression, terms), "2026-03-08T00:00:00Z").await;
     standing.awaited_until(Good::default(), None).unwrap()
 }
 
@@ -135,6 +137,50 @@ async fn what_is_overdue_is_so_from_then_on_and_not_while_it_is_paused() {
     assert!(is_overdue("2026-03-02T02:30:01Z", Some(0), false).await);
     assert!(!is_overdue("2026-03-02T03:30:01Z", Some(7200), false).await);
     assert!(!is_overdue("2027-03-02T03:30:01Z", None, true).await);
+}
+
+#[tokio::test]
+async fn what_may_still_begin_within_its_spread_is_not_missed_and_not_late() {
+    let world = completed(&["2026-03-01T02:12:00Z"]).await;
+    let spread = schedule("0 2 * * *", json!({"spread": "30m"}));
+    let stands = async |now| stands(&world, spread.clone(), now).await;
+    let due = Some(time("2026-03-02T02:00:00Z"));
+    for now in ["2026-03-02T01:59:59Z", "2026-03-02T02:00:00Z", "2026-03-02T02:29:59Z"] {
+        let standing = stands(now).await;
+        assert_eq!((standing.missed, standing.next), (0, due), "{now}");
+    }
+    let standing = stands("2026-03-02T02:30:00Z").await;
+    assert_eq!((standing.missed, standing.next), (1, Some(time("2026-03-03T02:00:00Z"))));
+    // The spread goes on top of what is asked for: the last one took half an hour.
+    let grace = Some(Duration::from_mins(5));
+    let until = standing.awaited_until(Good::default(), grace);
+    assert_eq!(until, Some(time("2026-03-02T03:05:00Z")));
+}
+
+#[tokio::test]
+async fn a_run_of_a_clock_that_was_wrong_hides_no_backup_that_is_missing() {
+    let world = completed(&["2026-03-01T02:00:00Z", "2027-03-01T02:00:00Z"]).await;
+    let now = "2026-03-03T12:00:00Z";
+    let standing = stands(&world, schedule("0 2 * * *", json!({})), now).await;
+    assert_eq!(standing.last_success, Some(time("2026-03-01T02:30:00Z")));
+    assert_eq!((standing.missed, standing.next), (2, Some(time("2026-03-04T02:00:00Z"))));
+    assert!(standing.is_overdue(time(now), Good::default(), None));
+    assert_eq!(standing.runs.len(), 2, "it is told all the same");
+}
+
+#[tokio::test]
+async fn a_run_that_was_killed_and_finished_days_later_is_no_reason_to_wait_for_days() {
+    let world = world();
+    let (killed, done) = (record("east", time("2026-03-01T02:00:00Z")), Some(Phase::Completed));
+    add_run(&world, &killed, None, done).await;
+    let key = format!("backups/{}/velero-backup.json", killed.backup);
+    let document = String::from_utf8(world.bucket.read(&key).await.to_vec()).unwrap();
+    let finished = document.replace("2026-03-01T02:30:00Z", "2026-03-06T02:30:00Z");
+    assert_ne!(finished, document);
+    world.bucket.write(&key, finished.into()).await;
+    let standing = stands(&world, schedule("0 2 * * *", json!({})), "2026-03-06T12:00:00Z").await;
+    let until = standing.awaited_until(Good::default(), None);
+    assert_eq!(until, Some(time("2026-03-03T03:00:00Z")));
 }
 
 #[tokio::test]
@@ -220,7 +266,8 @@ async fn no_more_runs_are_looked_at_than_are_needed() {
 async fn the_newest_good_backup_is_that_of_the_cluster_whose_schedule_it_is() {
     let world = completed(&["2026-03-01T02:00:00Z", "2026-03-02T02:00:00Z"]).await;
     let store = world.backups();
-    let good = async || good_backup(&store, "nightly", Good::default()).await;
+    let now = time("2026-03-08T00:00:00Z");
+    let good = async || good_backup(&store, "nightly", Good::default(), now).await;
     let name = |found: Result<_, newest::Error>| {
         found.map(|backup: bowline::engine::model::backup::Backup| backup.metadata.name)
     };
@@ -231,7 +278,47 @@ async fn the_newest_good_backup_is_that_of_the_cluster_whose_schedule_it_is() {
     assert!(matches!(found, Err(newest::Error::SeveralClusters { .. })), "{found:?}");
     store.create_schedule(&schedule("@daily", json!({}))).await.unwrap();
     assert_eq!(name(good().await).unwrap(), "nightly-20260302020000-east");
-    let other = name(good_backup(&store, "nightl", Good::default()).await);
+    let other = name(good_backup(&store, "nightl", Good::default(), now).await);
     let Err(newest::Error::NoBackup { similar, .. }) = other else { panic!("{other:?}") };
     assert_eq!(similar.as_deref(), Some("nightly"));
+}
+
+#[tokio::test]
+async fn a_backup_of_a_clock_that_was_wrong_is_the_newest_only_if_there_is_no_other() {
+    let newest = async |world: &World, now| {
+        let found = good_backup(&world.backups(), "nightly", Good::default(), time(now)).await;
+        found.unwrap().metadata.name
+    };
+    let wrong = "2031-03-01T02:00:00Z";
+    let world = completed(&["2026-03-01T02:00:00Z", "2026-03-02T02:00:00Z", wrong]).await;
+    let last = "nightly-20260302020000-east";
+    assert_eq!(newest(&world, "2026-03-02T03:00:00Z").await, last);
+    assert_eq!(newest(&world, "2026-03-02T01:55:00Z").await, last, "clocks differ a little");
+    let alone = completed(&[wrong]).await;
+    assert_eq!(newest(&alone, "2026-03-02T03:00:00Z").await, "nightly-20310301020000-east");
+}
+
+#[tokio::test]
+async fn one_of_which_no_backup_can_be_made_says_why_and_counts_as_overdue() {
+    let world = completed(&["2026-03-01T02:00:00Z"]).await;
+    let (store, now) = (world.backups(), "2026-03-01T12:00:00Z");
+    let told = async |schedule: Schedule| {
+        let figures = Figures::read(&store, &BTreeSet::new(), schedule.clone(), time(now)).await;
+        (stands(&world, schedule, now).await.fault(), figures.unwrap().overdue)
+    };
+    let nightly = |terms| schedule("0 2 * * *", terms);
+    assert_eq!(told(nightly(json!({}))).await, (None, false));
+    let mut broken = nightly(json!({}));
+    broken.spec.template.ttl = Some("soon".to_owned());
+    let (fault, is_overdue) = told(broken).await;
+    assert!(fault.as_ref().is_some_and(|it| it.starts_with("ttl: ")) && is_overdue, "{fault:?}");
+    // It came into force in the future, by a clock that was wrong.
+    let mut ahead = nightly(json!({"since": "2031-03-01T00:00:00Z"}));
+    let (fault, is_overdue) = told(ahead.clone()).await;
+    let said = "it is in force only from 2031-03-01T00:00:00Z on";
+    assert!(fault.as_ref().is_some_and(|it| it.starts_with(said)) && is_overdue, "{fault:?}");
+    ahead.spec.paused = true;
+    assert_eq!(told(ahead).await, (None, false), "unpausing it puts that right");
+    let little = nightly(json!({"since": "2026-03-01T12:05:00Z"}));
+    assert_eq!(told(little).await, (None, false));
 }

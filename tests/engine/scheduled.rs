@@ -1,10 +1,12 @@
 //! A run of a schedule is on record from its beginning to its end, and harms no other, whenever it dies.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bowline::engine::clock::{Clock, pause};
+use bowline::engine::cluster::{Cluster, Options};
 use bowline::engine::context::{Context, Holds, Limits, Snapshotters};
 use bowline::engine::event::Silent;
 use bowline::engine::model::backup::BackupSpec;
@@ -17,6 +19,7 @@ use bowline::engine::schedule::attempt::{Attempted, Error, Occasion, attempt};
 use bowline::engine::stop::Stop;
 use bowline::engine::store::{BackupKeys, BackupState, Digest, Digests, ScheduleKeys};
 use jiff::Timestamp;
+use kube::client::Body;
 use serde_json::json;
 use tokio::time::{Instant, advance, timeout};
 
@@ -185,6 +188,33 @@ async fn a_run_that_makes_no_backup_says_why_and_leaves_its_log() {
     assert_eq!(faults_of_runs(&world).await, [""; 0]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_cluster_cannot_be_reached_is_on_record_too_if_somebody_asked_for_it() {
+    let (clock, world) = (clock(), world(clock()));
+    let schedule = nightly(&world, ConcurrencyPolicy::Forbid);
+    let (mut context, _) = process(&world, Script::Sound, clock);
+    let refused = tower::service_fn(async |_| {
+        let error = io::Error::from(io::ErrorKind::ConnectionRefused);
+        Err::<http::Response<Body>, _>(error)
+    });
+    context.cluster = Cluster::from_service(refused, &Options::default());
+    let due = Occasion::Due { at: time("2026-03-01T00:00:00Z"), missed: 0 };
+    let error = attempt(&context, &schedule, due).await.unwrap_err();
+    assert!(matches!(error, Error::Cluster(_)), "{error}");
+    let store = world.backups();
+    assert_eq!(store.schedule_runs("nightly").await.unwrap(), [""; 0], "it is tried again");
+
+    attempt(&context, &schedule, Occasion::Asked).await.unwrap_err();
+    let names = store.schedule_runs("nightly").await.unwrap();
+    let found = store.schedule_run("nightly", &names[0]).await.unwrap().unwrap();
+    let reason = found.result.unwrap().error.unwrap();
+    assert!(reason.starts_with("the cluster cannot be used: "), "{reason}");
+    let log = store.text(&NIGHTLY.log(&names[0])).await.unwrap().unwrap();
+    assert!(log.contains("the cluster cannot be used"), "{log}");
+    made(run(&world, &schedule, clock).await);
+    assert_eq!(faults_of_runs(&world).await, [""; 0]);
+}
+
 /// Kills a run at every call, and makes another one later.
 async fn kill_at_every_call(policy: ConcurrencyPolicy) -> usize {
     for call in 0.. {
@@ -253,6 +283,46 @@ async fn no_run_begins_beside_another_however_long_that_takes() {
     assert!(reason.starts_with(&format!("another run goes on: {first} by ")), "{reason}");
     assert_eq!(world.backups().backup_names().await.unwrap(), [first]);
     assert_eq!(faults_of_runs(&world).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_lease_stands_as_long_as_any_other_and_is_replaced_then() {
+    for policy in [ConcurrencyPolicy::Forbid, ConcurrencyPolicy::Replace] {
+        let (clock, world) = (clock(), world(clock()));
+        let schedule = nightly(&world, policy);
+        let store = world.backups();
+        store.objects().create(&NIGHTLY.lease(), "{".into()).await.unwrap();
+        let left_out = run(&world, &schedule, clock).await;
+        let Ok(Attempted::LeftOut { reason }) = left_out else { panic!("{left_out:?}") };
+        let said = "another run goes on: an unknown run by an unknown process (its lease cannot \
+                    be read)";
+        assert_eq!(reason, said);
+        advance(LEASE).await;
+        made(run(&world, &schedule, clock).await);
+        assert_eq!(faults_of_runs(&world).await, [""; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_lease_is_damaged_meanwhile_is_not_taken_for_a_dead_one() {
+    let (clock, world) = (clock(), world(clock()));
+    let schedule = nightly(&world, ConcurrencyPolicy::Allow);
+    let (context, faults) = process(&world, Script::Waits(8), clock);
+    let next = async {
+        faults.waiting().await;
+        let store = world.backups();
+        assert_eq!(store.unended_runs("nightly").await.unwrap().len(), 1);
+        let lease = store.run_leases("nightly").await.unwrap().remove(0);
+        let version = store.objects().head(&lease).await.unwrap().version;
+        store.objects().replace(&lease, "{".into(), &version).await.unwrap();
+        let next = run(&world, &schedule, clock).await;
+        faults.release();
+        next
+    };
+    let (first, next) = tokio::join!(attempt(&context, &schedule, Occasion::Asked), next);
+    let names = BTreeSet::from([made(first), made(next)]);
+    let found = world.backups().backup_names().await.unwrap();
+    assert_eq!(names, found.into_iter().collect());
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,13 +14,16 @@ use bowline::engine::context::Context;
 use bowline::engine::model::schedule::{ConcurrencyPolicy, Run, Schedule};
 use bowline::engine::report::Phase;
 use bowline::engine::schedule::attempt::{Attempted, Error, Occasion, attempt};
+use bowline::engine::schedule::due::Occurrence;
 use bowline::engine::schedule::runner::{self, Attendant, Happening, Options};
 use bowline::engine::stop::Stop;
+use bowline::engine::store::ScheduleKeys;
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use futures::task::AtomicWaker;
 use jiff::{SignedDuration, Timestamp};
 use tokio::runtime;
+use tokio::sync::Notify;
 use tokio::time::{advance, timeout};
 
 use crate::application::source;
@@ -71,6 +74,11 @@ impl Attendant for Seen {
                 let begun = self.begun.take().unwrap_or(Timestamp::MIN);
                 self.runs.borrow_mut().push((begun, self.clock.now()));
             }
+            Happening::PassedOver { due, result, .. } => {
+                if let Err(error) = result {
+                    self.note(format!("{error}, after {} others", due.missed));
+                }
+            }
             Happening::NotRun { reason, .. } => self.note(format!("not run: {reason}")),
             Happening::Unreachable(error) => self.note(format!("unreachable: {error}")),
             Happening::Looked { .. } => {}
@@ -81,6 +89,7 @@ impl Attendant for Seen {
     fn after_run<'a>(
         &'a self,
         schedule: &'a Schedule,
+        _due: Occurrence,
         result: &'a Result<Attempted, Error>,
     ) -> LocalBoxFuture<'a, ()> {
         if let Ok(Attempted::Made(_)) = result {
@@ -98,26 +107,27 @@ struct Sleep<'a> {
     length: Duration,
     began: Cell<Option<Timestamp>>,
     is_over: Cell<bool>,
+    fell_asleep: Notify,
     waker: AtomicWaker,
 }
 
 impl<'a> Sleep<'a> {
     fn new(faults: &'a Faults, call: usize, length: Duration) -> Self {
-        let (began, is_over, waker) = (Cell::new(None), Cell::new(false), AtomicWaker::new());
-        Self { faults, call, length, began, is_over, waker }
+        let (began, is_over) = (Cell::new(None), Cell::new(false));
+        let (fell_asleep, waker) = (Notify::new(), AtomicWaker::new());
+        Self { faults, call, length, began, is_over, fell_asleep, waker }
     }
 
     async fn during<T>(&self, clock: Clock, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         poll_fn(|context| {
-            if self.faults.calls().len() <= self.call || self.is_over.get() {
+            if self.faults.count() <= self.call || self.is_over.get() {
                 return work.as_mut().poll(context);
             }
             self.waker.register(context.waker());
             if self.began.get().is_none() {
                 self.began.set(Some(clock.now()));
-                // The one who wakes it begins to count.
-                context.waker().wake_by_ref();
+                self.fell_asleep.notify_one();
             }
             Poll::Pending
         })
@@ -126,9 +136,7 @@ impl<'a> Sleep<'a> {
 
     /// Wakes it when its time has come.
     async fn wake(&self) {
-        while self.began.get().is_none() {
-            pause(Duration::from_secs(1)).await;
-        }
+        self.fell_asleep.notified().await;
         pause(self.length).await;
         self.end();
     }
@@ -286,14 +294,24 @@ fn runners_that_are_stopped_overtaken_and_woken_mix_no_backups_and_run_no_time_t
 
 /// Runs a schedule in a process that is asked to stop after a while.
 async fn run_for(context: &Context, seen: &Seen, span: Duration) {
+    let cut_off = run_with(&options(), context, seen, span).await;
+    assert_eq!(cut_off, [""; 0]);
+}
+
+/// The same; gives the schedules whose runs were cut off.
+async fn run_with(
+    options: &Options,
+    context: &Context,
+    seen: &Seen,
+    span: Duration,
+) -> Vec<String> {
     let stop = Stop::default();
-    let options = options();
     let end = async {
         pause(span).await;
         stop.ask();
     };
-    let (ended, ()) = tokio::join!(runner::run(context, &options, seen, &stop), end);
-    ended.unwrap();
+    let (ended, ()) = tokio::join!(runner::run(context, options, seen, &stop), end);
+    ended.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -325,6 +343,60 @@ async fn a_runner_that_is_asked_to_stop_lets_its_run_come_to_its_end() {
     let notes = seen.notes.take();
     assert_eq!(notes, ["2026-03-01T00:10:00Z for 0", "stopping with 1", "after nightly"]);
     assert_eq!(faults_of_runs(&world).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_not_awaited_any_longer_is_named_and_settled_by_the_next_one() {
+    let (clock, world) = (clock(), world(clock()));
+    let schedule = nightly(&world, ConcurrencyPolicy::Forbid);
+    world.backups().create_schedule(&schedule).await.unwrap();
+    world.cloud.be_slow(100_000);
+    let (context, _) = process(&world, Script::Sound, clock);
+    let options = Options { grace: Duration::from_secs(5), ..options() };
+    let seen = Seen::new(clock);
+    let cut_off = run_with(&options, &context, &seen, Duration::from_secs(602)).await;
+    assert_eq!(cut_off, ["nightly"]);
+    world.cloud.be_done();
+    advance(Duration::from_secs(121)).await;
+    let (context, _) = process(&world, Script::Sound, clock);
+    let next = attempt(&context, &schedule, Occasion::Asked).await;
+    assert!(matches!(next, Ok(Attempted::Made(_))), "{next:?}");
+    assert_eq!(faults_of_runs(&world).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_too_late_fails_once_whoever_looks() {
+    let (clock, world) = (clock(), world(clock()));
+    let mut schedule = nightly(&world, ConcurrencyPolicy::Forbid);
+    schedule.bowline.starting_deadline = Some("1m".parse().unwrap());
+    world.backups().create_schedule(&schedule).await.unwrap();
+    advance(Duration::from_mins(25)).await;
+    let both = [Seen::new(clock), Seen::new(clock)];
+    for seen in &both {
+        let (context, _) = process(&world, Script::Sound, clock);
+        run_for(&context, seen, Duration::from_mins(2)).await;
+    }
+    let [first, second] = both.map(|seen| seen.notes.take());
+    let late = "schedule \"nightly\" made no backup for 2026-03-01T00:20:00Z: it was not begun \
+                within its starting deadline, after 1 others";
+    assert_eq!(first, [late, "stopping with 0"]);
+    assert_eq!(second, ["stopping with 0"]);
+    let runs = runs(&world).await;
+    assert!(matches!(&runs[..], [run] if run.record.missed == 1), "{runs:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_record_of_a_run_keeps_neither_its_schedule_nor_another_from_running() {
+    let (clock, world) = (clock(), world(clock()));
+    world.backups().create_schedule(&nightly(&world, ConcurrencyPolicy::Forbid)).await.unwrap();
+    let damaged = ScheduleKeys("nightly").run("nightly-20260301000500-0a1b2c");
+    world.bucket.write(&damaged, "{".into()).await;
+    let (context, _) = process(&world, Script::Sound, clock);
+    let seen = Seen::new(clock);
+    run_for(&context, &seen, Duration::from_mins(21)).await;
+    let run = |minute| [format!("2026-03-01T00:{minute}:00Z for 0"), "after nightly".to_owned()];
+    let expected = [run(10).to_vec(), run(20).to_vec(), vec!["stopping with 0".to_owned()]];
+    assert_eq!(seen.notes.take(), expected.concat());
 }
 
 #[tokio::test(start_paused = true)]

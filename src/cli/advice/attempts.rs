@@ -19,6 +19,10 @@ pub(super) fn of_attempt(error: &Error) -> Advice {
             Exit::Failed,
             format!("bowline schedule describe {schedule} shows the other run").into(),
         ),
+        Error::TooLate { schedule, .. } => (
+            Exit::Failed,
+            format!("bowline schedule trigger {schedule} makes one now").into(),
+        ),
         Error::Template(error) => of_template(error),
         Error::Cluster(error) => of_cluster(error),
         Error::Location(error) => of_store(error),

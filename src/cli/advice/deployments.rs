@@ -1,8 +1,8 @@
 //! What an error of a deployment calls for.
 
-use super::{Advice, of_backup, of_cluster};
+use super::{Advice, of_backup, of_cluster, schedules};
 use crate::cli::exit::Exit;
-use crate::engine::schedule::{cron, deploy, template};
+use crate::engine::schedule::deploy;
 
 pub(super) fn of_deployment(error: &deploy::Error) -> Advice {
     use deploy::Error as E;
@@ -16,22 +16,9 @@ pub(super) fn of_deployment(error: &deploy::Error) -> Advice {
             Exit::Usage,
             "give it hours, such as \"0 */6 * * *\", or run it with bowline schedule run".into(),
         ),
-        E::Cron(error) => of_cron(error),
-        E::Template(error) => of_template(error),
+        E::Cron(error) => (Exit::Failed, error.hint().into()),
+        E::Template(error) => schedules::of_template(error),
         E::Backup(error) => of_backup(error),
         E::Cluster(error) => of_cluster(error),
     }
-}
-
-pub(super) fn of_cron(error: &cron::Error) -> Advice {
-    (Exit::Usage, error.hint().into())
-}
-
-fn of_template(error: &template::Error) -> Advice {
-    let hint = match &error.source {
-        template::Fault::Selector(_) => "write the selector as Velero has it".to_owned(),
-        template::Fault::Duration(error) => error.hint(),
-        template::Fault::Policies(error) => error.hint(),
-    };
-    (Exit::Usage, hint.into())
 }

@@ -18,6 +18,10 @@ pub(super) fn of_change(error: &change::Error) -> Advice {
             )
             .into(),
         ),
+        E::Taken { name, .. } => (
+            Exit::Failed,
+            format!("if it is this cluster's all the same: bowline schedule adopt {name}").into(),
+        ),
         E::Contended { .. } => (Exit::Failed, "run the same command again".into()),
         E::Location(error) => of_store(error),
     }
@@ -27,6 +31,12 @@ pub(super) fn of_template(error: &template::Error) -> Advice {
     let hint = "another program wrote it; make the schedule anew with bowline schedule create";
     match &error.source {
         template::Fault::Policies(policies) => (Exit::Failed, policies.hint().into()),
+        template::Fault::Unheeded => (
+            Exit::Failed,
+            "run it with the version of bowline that wrote it, or make it anew with bowline schedule \
+             create"
+                .into(),
+        ),
         template::Fault::Selector(_) | template::Fault::Duration(_) => (Exit::Failed, hint.into()),
     }
 }

@@ -42,6 +42,7 @@ impl KeepArgs {
             monthly: self.keep_monthly,
             yearly: self.keep_yearly,
             within: self.keep_within,
+            rest: serde_json::Map::new(),
         }
     }
 }

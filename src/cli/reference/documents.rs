@@ -20,6 +20,7 @@ use crate::engine::report::{BackupReport, RestoreReport};
 use crate::engine::restore::PlanDocument;
 use crate::engine::restore::diff::{Change, DiffFooter, DiffHeader};
 use crate::engine::schedule::expire;
+use crate::engine::schedule::notice::Notice;
 use crate::engine::verify::VerifyReport;
 
 const INTRODUCTION: &str = "\
@@ -178,6 +179,7 @@ fn the_page_of_documents_is_what_their_types_say() {
     document::<List<location::get::Row>>(&mut page, "`location get`");
     document::<CheckReport>(&mut page, "`location check`");
     document::<Versions>(&mut page, "`version`");
+    document::<Notice>(&mut page, "What `--notify` posts");
     document::<Failed>(&mut page, "A run that failed, of whatever command");
     expect_file!["../../../docs/reference/json.md"].assert_eq(&page);
 }

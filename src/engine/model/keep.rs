@@ -1,6 +1,7 @@
 //! Which of a schedule's backups are kept: what is asked, as restic has it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::within::Within;
 
@@ -33,14 +34,18 @@ pub struct KeepRules {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub within: Option<Within>,
+    /// What a later version of bowline has besides; kept as it is, and not run.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 impl KeepRules {
     /// Whether nothing is asked, so that nothing is removed.
     pub fn is_empty(&self) -> bool {
-        let Self { last, hourly, daily, weekly, monthly, yearly, within } = self;
+        let Self { last, hourly, daily, weekly, monthly, yearly, within, rest } = self;
         let counts = [last, hourly, daily, weekly, monthly, yearly];
-        counts.into_iter().all(|count| is_no_rule(*count)) && within.is_none_or(Within::is_zero)
+        let is_empty = counts.into_iter().all(|count| is_no_rule(*count));
+        is_empty && within.is_none_or(Within::is_zero) && rest.is_empty()
     }
 }
 

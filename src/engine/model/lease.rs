@@ -28,6 +28,28 @@ pub struct LeaseRecord {
 }
 
 impl LeaseRecord {
+    /// How long a lease stands unless it is renewed, in seconds: so long a run that is killed keeps
+    /// another from beginning.
+    pub const DURATION: u32 = 120;
+
+    /// What stands in for a lease that is damaged: whose it is nobody knows, and it runs out as any.
+    pub fn unreadable() -> Self {
+        Self {
+            holder: "an unknown process (its lease cannot be read)".to_owned(),
+            uid: String::new(),
+            backup: "an unknown run".to_owned(),
+            due: None,
+            duration_seconds: Self::DURATION,
+            renewals: 0,
+            released: false,
+        }
+    }
+
+    /// Whether it says whose it is.
+    pub fn is_readable(&self) -> bool {
+        !self.uid.is_empty()
+    }
+
     /// How long it stands unless it is renewed.
     pub fn duration(&self) -> SignedDuration {
         SignedDuration::from_secs(self.duration_seconds.into())

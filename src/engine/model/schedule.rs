@@ -104,7 +104,7 @@ pub struct Terms {
     /// The policies that decide about volumes, from wherever they come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_policies: Option<VolumePolicies>,
-    /// What a later version of bowline has besides; kept as it is.
+    /// What a later version of bowline has besides; kept as it is, and not run.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -230,6 +230,53 @@ impl Schedule {
     pub fn name(&self) -> &str {
         &self.metadata.name
     }
+
+    /// The fields by which a later version of bowline, or Velero, asks for what this one does not do.
+    ///
+    /// A backup that is made without them may lack something, and one that a rule keeps which is not
+    /// known would go: a schedule that has any is not run, and none of its backups expires.
+    pub fn unheeded(&self) -> Vec<String> {
+        let Self { spec, bowline, .. } = self;
+        let kind =
+            [("apiVersion", &self.api_version, "velero.io/v1"), ("kind", &self.kind, "Schedule")];
+        let kind = kind.into_iter().filter(|(_, is, known)| is != known);
+        let asked = [
+            ("spec.template.defaultVolumesToFsBackup", spec.template.default_volumes_to_fs_backup),
+            ("spec.template.snapshotMoveData", spec.template.snapshot_move_data),
+            (
+                "spec.template.resourcePolicy",
+                Some(spec.template.resource_policy.is_some() && bowline.volume_policies.is_none()),
+            ),
+        ];
+        let asked = asked.into_iter().filter(|(_, asked)| *asked == Some(true));
+        let further = [
+            ("spec", &spec.rest),
+            ("spec.template", &spec.template.rest),
+            ("bowline", &bowline.rest),
+            ("bowline.keep", &bowline.keep.rest),
+        ];
+        let further = further.into_iter().flat_map(|(place, rest)| {
+            let rest =
+                rest.iter().filter(|(name, value)| *name != IMMEDIATELY && !is_nothing(value));
+            rest.map(move |(name, _)| format!("{place}.{name}"))
+        });
+        let known = kind.map(|(name, ..)| name).chain(asked.map(|(name, _)| name));
+        known.map(str::to_owned).chain(further).collect()
+    }
+}
+
+/// What Velero says of a backup before the first one that is due, which nobody makes here.
+const IMMEDIATELY: &str = "skipImmediately";
+
+/// Whether a field says no more than one that is absent.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -262,5 +309,36 @@ mod tests {
         let schedule: Schedule = serde_json::from_value(document.clone()).unwrap();
         assert_eq!(schedule.bowline.keep.daily, Some(7));
         assert_eq!(serde_json::to_value(&schedule).unwrap(), document);
+    }
+
+    #[test]
+    fn what_asks_for_something_that_is_not_done_is_told_by_its_path() {
+        let unheeded = |pointer: &str, value: Value| {
+            let mut document = json!({
+                "apiVersion": "velero.io/v1", "kind": "Schedule", "metadata": {"name": "nightly"},
+                "spec": {"schedule": "0 2 * * *", "skipImmediately": true, "template": {
+                    "csiSnapshotTimeout": "10m0s", "defaultVolumesToFsBackup": false, "datamover": "",
+                    "uploaderConfig": {}, "snapshotMoveData": false, "storageLocation": "default"}},
+                "bowline": {"clusterUid": "c1", "since": "2026-11-01T00:00:00Z", "keep": {"daily": 7}},
+            });
+            let (place, name) = pointer.rsplit_once('/').unwrap();
+            document.pointer_mut(place).unwrap()[name] = value;
+            serde_json::from_value::<Schedule>(document).unwrap().unheeded().join(" ")
+        };
+        assert_eq!(unheeded("/bowline/keep/daily", json!(8)), "");
+        for (pointer, value) in [
+            ("/kind", json!("Backup")),
+            ("/apiVersion", json!("velero.io/v2")),
+            ("/spec/useOwnerReferencesInBackup", json!(true)),
+            ("/spec/template/snapshotMoveData", json!(true)),
+            ("/spec/template/defaultVolumesToFsBackup", json!(true)),
+            ("/spec/template/uploaderConfig", json!({"parallelFilesUpload": 2})),
+            ("/spec/template/resourcePolicy", json!({"kind": "configmap", "name": "policies"})),
+            ("/bowline/excludedDays", json!(["sat"])),
+            ("/bowline/keep/quarterly", json!(4)),
+        ] {
+            let path = pointer[1..].replace('/', ".");
+            assert_eq!(unheeded(pointer, value), path);
+        }
     }
 }

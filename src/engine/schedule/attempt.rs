@@ -62,6 +62,17 @@ pub enum Error {
         /// Who did.
         by: String,
     },
+    /// It was due, and nobody began it in time.
+    #[error(
+        "schedule \"{schedule}\" made no backup for {due}: it was not begun within its starting \
+         deadline"
+    )]
+    TooLate {
+        /// The schedule.
+        schedule: String,
+        /// When it was due.
+        due: Timestamp,
+    },
     /// What the schedule asks for cannot be.
     #[error(transparent)]
     Template(#[from] template::Error),
@@ -76,6 +87,16 @@ pub enum Error {
     Backup(Box<backup::Error>),
 }
 
+impl Error {
+    /// Whether it is tried again: nothing of the run need be on record, so that it is still due.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Foreign { .. } | Self::Template(_) | Self::Cluster(_) | Self::Location(_)
+        )
+    }
+}
+
 /// Makes a run of a schedule, unless another one is in its place.
 ///
 /// The run is on record before it does anything, and so is its end; a run without an end goes on if
@@ -85,18 +106,32 @@ pub async fn attempt(
     schedule: &Schedule,
     occasion: Occasion,
 ) -> Result<Attempted, Error> {
-    let record = begin(context, schedule, occasion).await?;
-    let request = template::request(schedule, &record.backup)?;
-    Course { context, schedule, record: &record }.make(&request).await
+    let record = beginning(context, schedule, occasion);
+    let course = Course { context, schedule, record: &record };
+    let request = async {
+        require_own(context, schedule).await?;
+        Ok(template::request(schedule, &record.backup)?)
+    };
+    match request.await {
+        Ok(request) => course.make(&request).await,
+        // One that was due is tried again, and one of another cluster's schedule is none of it.
+        Err(error) if record.due.is_some() || matches!(error, Error::Foreign { .. }) => Err(error),
+        Err(error) => {
+            course.fail(&error).await;
+            Err(error)
+        }
+    }
 }
 
-/// Records that a run was due and nobody began it in time, unless that is on record.
+/// Records that a run was due and nobody began it in time, unless that is on record; that is told as
+/// [`Error::TooLate`], and once.
 pub async fn pass_over(
     context: &Context,
     schedule: &Schedule,
     Occurrence { at, missed }: Occurrence,
 ) -> Result<Attempted, Error> {
-    let record = begin(context, schedule, Occasion::Due { at, missed }).await?;
+    require_own(context, schedule).await?;
+    let record = beginning(context, schedule, Occasion::Due { at, missed });
     Course { context, schedule, record: &record }.pass_over().await
 }
 
@@ -105,27 +140,28 @@ pub(super) fn turn(record: &RunRecord) -> String {
     record.due.map_or_else(|| record.backup.clone(), digits)
 }
 
-/// Checks whose schedule it is, and makes up the beginning of a run.
-async fn begin(
-    context: &Context,
-    schedule: &Schedule,
-    occasion: Occasion,
-) -> Result<RunRecord, Error> {
-    let cluster_uid = context.cluster.uid().await.map_err(Error::Cluster)?;
+/// Checks that it is the schedule of this cluster.
+async fn require_own(context: &Context, schedule: &Schedule) -> Result<(), Error> {
+    let cluster = context.cluster.uid().await.map_err(Error::Cluster)?;
     let owner = &schedule.bowline.cluster_uid;
-    if *owner != cluster_uid {
-        let (schedule, owner) = (schedule.name().to_owned(), owner.clone());
-        return Err(Error::Foreign { schedule, owner, cluster: cluster_uid });
+    if *owner == cluster {
+        return Ok(());
     }
+    let (schedule, owner) = (schedule.name().to_owned(), owner.clone());
+    Err(Error::Foreign { schedule, owner, cluster })
+}
+
+/// Makes up the beginning of a run.
+fn beginning(context: &Context, schedule: &Schedule, occasion: Occasion) -> RunRecord {
     let (uid, start_timestamp) = (Uuid::new_v4(), context.clock.now());
     let (due, missed) = match occasion {
         Occasion::Asked => (None, 0),
         Occasion::Due { at, missed } => (Some(at), missed),
     };
-    Ok(RunRecord {
+    RunRecord {
         schedule: schedule.name().to_owned(),
         schedule_uid: schedule.metadata.uid.clone(),
-        cluster_uid,
+        cluster_uid: schedule.bowline.cluster_uid.clone(),
         backup: name(schedule.name(), start_timestamp, uid),
         uid: uid.to_string(),
         due,
@@ -133,7 +169,7 @@ async fn begin(
         start_timestamp,
         holder: holder(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-    })
+    }
 }
 
 /// The name of a run's backup: no two attempts have the same, whoever makes them.

@@ -34,6 +34,18 @@ pub enum Error {
         /// Where.
         location: String,
     },
+    /// Another cluster took it meanwhile.
+    #[error(
+        "schedule \"{name}\" is no longer the cluster {from}'s: the cluster {owner} has it now"
+    )]
+    Taken {
+        /// The name.
+        name: String,
+        /// Whose it was to be taken from.
+        from: String,
+        /// Whose it is.
+        owner: String,
+    },
     /// Others change it all the time.
     #[error("schedule \"{name}\" was changed by others again and again")]
     Contended {
@@ -104,19 +116,29 @@ pub async fn unpause(store: &BackupStore, name: &str, now: Timestamp) -> Result<
 }
 
 /// Makes it the schedule of another cluster, from the next time on that is due.
+///
+/// It is taken from the cluster `from` and no other: who agreed to that did not agree to take it from
+/// one that has adopted it meanwhile.
 pub async fn adopt(
     store: &BackupStore,
     name: &str,
+    from: &str,
     cluster_uid: &str,
     now: Timestamp,
 ) -> Result<Change, Error> {
     let adopted = |schedule: &mut Schedule| {
-        if schedule.bowline.cluster_uid != cluster_uid {
+        if schedule.bowline.cluster_uid == from && from != cluster_uid {
             cluster_uid.clone_into(&mut schedule.bowline.cluster_uid);
             schedule.bowline.since = now;
         }
     };
-    change(store, name, adopted).await
+    let change = change(store, name, adopted).await?;
+    let owner = &change.after.bowline.cluster_uid;
+    if owner != cluster_uid {
+        let [name, from, owner] = [name, from, owner.as_str()].map(str::to_owned);
+        return Err(Error::Taken { name, from, owner });
+    }
+    Ok(change)
 }
 
 async fn change(

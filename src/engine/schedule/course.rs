@@ -47,6 +47,22 @@ impl Course<'_> {
         self.in_turn(by_force, async |turn| self.back_up(request, turn).await).await
     }
 
+    /// Records a run that could not begin, and why: it made nothing, and needs no lease for that.
+    pub(super) async fn fail(&self, error: &Error) {
+        let (store, record) = (&self.context.store, self.record);
+        let reason = chain(error);
+        // Packing into memory does not fail.
+        let log = Recorder::new(self.context, &record.backup).log(&reason).unwrap_or_default();
+        let recorded = async {
+            store.begin_run(record).await?;
+            store.write_run_log(&record.schedule, &record.backup, log).await?;
+            self.end(&self.without_backup(reason)).await
+        };
+        if let Err(error) = recorded.await {
+            self.warn("record the end of the run", &error);
+        }
+    }
+
     /// Records that nobody began it in time.
     pub(super) async fn pass_over(&self) -> Result<Attempted, Error> {
         let record = || async {
@@ -56,7 +72,9 @@ impl Course<'_> {
             self.context.store.begin_run(self.record).await.map_err(Error::Location)?;
             let result = self.without_backup(TOO_LATE.to_owned());
             self.end(&result).await.map_err(Error::Location)?;
-            Ok(Attempted::LeftOut { reason: TOO_LATE.to_owned() })
+            let (schedule, due) = (self.record.schedule.clone(), self.record.due);
+            let due = due.unwrap_or(self.record.start_timestamp);
+            Err(Error::TooLate { schedule, due })
         };
         self.in_turn(false, async |_| record().await).await
     }

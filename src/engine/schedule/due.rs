@@ -57,7 +57,7 @@ impl<'a> Timetable<'a> {
             since: terms.since,
             handled,
             deadline: terms.starting_deadline.map(signed),
-            offset: offset(&schedule.metadata.uid, terms.spread.map(signed)),
+            offset: place(schedule),
         }
     }
 
@@ -110,6 +110,10 @@ impl<'a> Timetable<'a> {
 
 /// How long after its due times a schedule's runs begin: each has a place of its own within the
 /// spread, and keeps it.
+pub(super) fn place(schedule: &Schedule) -> SignedDuration {
+    offset(&schedule.metadata.uid, schedule.bowline.spread.map(signed))
+}
+
 fn offset(uid: &str, spread: Option<SignedDuration>) -> SignedDuration {
     let seconds = spread.map_or(0, |spread| spread.as_secs());
     if seconds <= 0 {

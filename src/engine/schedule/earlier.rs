@@ -17,7 +17,7 @@ const INTERRUPTED: &str = "the run was interrupted, and nothing of it is left";
 ///
 /// Only who has the schedule's lease may, or with none for the schedule as a whole. A backup that
 /// lacks only its end is finished, unless it is `overthrown`: that one is to end without. What cannot
-/// be settled is told, and stays for the next run.
+/// be settled, or whose record is damaged, is told, and stays for the next run.
 pub(super) async fn settle(
     context: &Context,
     own: &RunRecord,
@@ -26,7 +26,16 @@ pub(super) async fn settle(
     let (store, schedule) = (&context.store, own.schedule.as_str());
     for name in store.unended_runs(schedule).await? {
         let key = ScheduleKeys(schedule).run(&name);
-        let Some(record) = store.json_if_there::<RunRecord>(&key).await? else { continue };
+        let record = match store.json_if_there::<RunRecord>(&key).await {
+            Ok(Some(record)) => record,
+            Ok(None) => continue,
+            Err(error) if error.is_damage() => {
+                let problem = unsettled(&name, &error);
+                context.observer.observe(&Event::Warning(&problem));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         if is_alive(store, &record).await? {
             continue;
         }
@@ -53,11 +62,13 @@ async fn remove_leases(store: &BackupStore, own: &RunRecord) -> Result<(), Error
     Ok(())
 }
 
-/// Whether somebody still works at a run, by either kind of lease: the policy may have changed.
+/// Whether somebody still works at a run, by either kind of lease: the policy may have changed. One that
+/// cannot be read may be its own.
 async fn is_alive(store: &BackupStore, record: &RunRecord) -> Result<bool, Error> {
     let keys = ScheduleKeys(&record.schedule);
     for key in [keys.lease(), keys.run_lease(&turn(record))] {
-        if lease::holder(store, &key).await?.is_some_and(|holder| holder.uid == record.uid) {
+        let holder = lease::holder(store, &key).await?;
+        if holder.is_some_and(|holder| !holder.is_readable() || holder.uid == record.uid) {
             return Ok(true);
         }
     }
@@ -70,10 +81,7 @@ async fn settle_one(
     is_overthrown: bool,
 ) -> Result<RunResult, Problem> {
     let (tools, name) = (Tools::of(context), record.backup.as_str());
-    let problem = |error: &dyn std::error::Error| {
-        let words = format!("settle the interrupted run {name}");
-        Problem::of_run(&words, chain(error))
-    };
+    let problem = |error: &dyn std::error::Error| unsettled(name, error);
     let store = &context.store;
     if !is_overthrown && store.is_finishable(name).await.map_err(|error| problem(&error))? {
         backup::finish(&tools, name).await.map_err(|error| problem(&error))?;
@@ -91,4 +99,8 @@ async fn settle_one(
         }
         _ => ending::without(&record.uid, INTERRUPTED.to_owned(), now),
     })
+}
+
+fn unsettled(name: &str, error: &dyn std::error::Error) -> Problem {
+    Problem::of_run(&format!("settle the interrupted run {name}"), chain(error))
 }

@@ -13,9 +13,6 @@ use crate::engine::model::schedule::RunRecord;
 use crate::engine::report::chain;
 use crate::engine::store::{BackupStore, Error, StoredLease};
 
-/// How long a lease stands unless it is renewed, in seconds: so long a run that is killed keeps
-/// another from beginning.
-const DURATION: u32 = 120;
 /// How often it is renewed while it stands.
 const RENEWALS: u32 = 3;
 /// How often it is tried to take a lease that somebody else writes at the same moment.
@@ -102,15 +99,16 @@ impl<'a> Claim<'a> {
             uid: self.uid.to_owned(),
             backup: self.backup.to_owned(),
             due: self.due,
-            duration_seconds: DURATION,
+            duration_seconds: LeaseRecord::DURATION,
             renewals: 0,
             released: false,
         }
     }
 
-    /// Whether it goes before one that stands. One that was due at the same time is the same run.
+    /// Whether it goes before one that stands. One that was due at the same time is the same run, and
+    /// one that cannot be read may be.
     fn may_replace(&self, other: &LeaseRecord) -> bool {
-        self.by_force && (self.due.is_none() || self.due != other.due)
+        self.by_force && other.is_readable() && (self.due.is_none() || self.due != other.due)
     }
 }
 
@@ -144,7 +142,7 @@ impl Lease<'_> {
     /// While the store cannot be reached it may run out, and stays ours if nobody wanted it.
     pub async fn keep(&mut self) {
         loop {
-            pause(Duration::from_secs((DURATION / RENEWALS).into())).await;
+            pause(Duration::from_secs((LeaseRecord::DURATION / RENEWALS).into())).await;
             match self.renew().await {
                 Ok(true) => {}
                 Ok(false) => return,

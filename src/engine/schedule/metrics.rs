@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::standing::{Good, Standing};
+use super::figures::Figures;
 use crate::engine::model::schedule::{Run, RunResult};
 use crate::engine::report::Phase;
 
@@ -26,6 +26,7 @@ const DURATIONS: [f64; 9] =
 const LAST_STATUS: &str = "velero_backup_last_status";
 const LAST_SUCCESS: &str = "velero_backup_last_successful_timestamp";
 const LAST_DURATION: &str = "bowline_backup_last_duration_seconds";
+const BACKUPS: &str = "velero_backup_total";
 const ITEMS: &str = "velero_backup_items_total";
 const ITEM_ERRORS: &str = "velero_backup_items_errors";
 const BYTES: &str = "velero_backup_tarball_size_bytes";
@@ -36,45 +37,6 @@ const NEXT: &str = "bowline_schedule_next_run_timestamp_seconds";
 const MISSED: &str = "bowline_schedule_missed_runs";
 const PAUSED: &str = "bowline_schedule_paused";
 const OVERDUE: &str = "bowline_schedule_overdue";
-
-/// What is known of a schedule.
-#[derive(Clone, Debug, Default)]
-pub struct Figures {
-    /// Its name.
-    pub schedule: String,
-    /// Whether nothing is made for now.
-    pub paused: bool,
-    /// Whether there is no good backup within its interval.
-    pub overdue: bool,
-    /// The seconds between two runs.
-    pub interval: Option<u64>,
-    /// When the next run is due.
-    pub next: Option<Timestamp>,
-    /// When the newest good backup was completed.
-    pub last_success: Option<Timestamp>,
-    /// How many runs were due since the newest one began, and not made.
-    pub missed: u64,
-    /// The newest run that came to its end.
-    pub last: Option<Run>,
-}
-
-impl Figures {
-    /// What is known of a schedule that stands so.
-    pub fn of(standing: &Standing, now: Timestamp) -> Self {
-        let interval = standing.interval.and_then(|it| u64::try_from(it.as_secs()).ok());
-        let mut runs = standing.runs.iter().map(|seen| &seen.run);
-        Self {
-            schedule: standing.schedule.name().to_owned(),
-            paused: standing.schedule.spec.paused,
-            overdue: standing.is_overdue(now, Good::default(), None),
-            interval,
-            next: standing.next,
-            last_success: standing.last_success,
-            missed: standing.missed,
-            last: runs.find(|run| run.result.is_some()).cloned(),
-        }
-    }
-}
 
 /// What is told, and added up.
 #[derive(Debug)]
@@ -97,6 +59,7 @@ struct Gauges {
     last_status: Level,
     last_success: Level,
     last_duration: Level,
+    backups: Level,
     items: Level,
     item_errors: Level,
     bytes: Level,
@@ -149,6 +112,7 @@ impl Metrics {
         self.gauges.all().for_each(|(gauge, ..)| gauge.clear());
         for figures in figures {
             self.gauges.set(figures);
+            self.counters.begin(&figures.schedule);
         }
     }
 
@@ -164,6 +128,12 @@ impl Metrics {
     pub fn add_failure(&self, schedule: &str) {
         let labels = Labels { schedule: schedule.to_owned() };
         self.counters.attempts.get_or_create(&labels).inc();
+        self.counters.failures.get_or_create(&labels).inc();
+    }
+
+    /// Adds a run that nobody began in time: it failed, and was not attempted.
+    pub fn add_late(&self, schedule: &str) {
+        let labels = Labels { schedule: schedule.to_owned() };
         self.counters.failures.get_or_create(&labels).inc();
     }
 
@@ -202,6 +172,7 @@ impl Gauges {
                 "When the newest good backup was completed, in Unix time",
             ),
             (&self.last_duration, LAST_DURATION, "How long the last run took, in seconds"),
+            (&self.backups, BACKUPS, "How many backups of the schedule there are, good or not"),
             (&self.items, ITEMS, "How many objects the last backup holds"),
             (&self.item_errors, ITEM_ERRORS, "How many errors the last run had"),
             (&self.bytes, BYTES, "How large the archive of the last backup is, in bytes"),
@@ -229,8 +200,9 @@ impl Gauges {
         };
         set(&self.paused, truth(figures.paused));
         set(&self.overdue, truth(figures.overdue));
-        set(&self.missed, number(figures.missed));
         let known = [
+            (&self.missed, figures.missed.map(number)),
+            (&self.backups, figures.backups.map(number)),
             (&self.interval, figures.interval.map(number)),
             (&self.next, figures.next.map(unix)),
             (&self.last_success, figures.last_success.map(unix)),
@@ -273,6 +245,28 @@ impl Default for Counters {
 }
 
 impl Counters {
+    /// Begins to count at zero: a failure that is the first thing told of a counter is no increase.
+    fn begin(&self, schedule: &str) {
+        let labels = Labels { schedule: schedule.to_owned() };
+        let counters = [
+            &self.attempts,
+            &self.successes,
+            &self.partial_failures,
+            &self.failures,
+            &self.warnings,
+            &self.missed,
+            &self.snapshot_attempts,
+            &self.snapshot_successes,
+            &self.snapshot_failures,
+            &self.deletion_attempts,
+            &self.deletion_successes,
+            &self.deletion_failures,
+        ];
+        for counter in counters {
+            drop(counter.get_or_create(&labels));
+        }
+    }
+
     /// The names get `_total` behind them.
     fn register(&self, registry: &mut Registry) {
         let mut add = |name: &str, meaning: &str, counter: &Count| {
@@ -384,7 +378,8 @@ mod tests {
             schedule: "nightly".to_owned(),
             interval: Some(86_400),
             last_success: Some("2026-11-21T02:00:00Z".parse().unwrap()),
-            missed: 2,
+            missed: Some(2),
+            backups: Some(14),
             overdue: true,
             last: Some(run(Some(Phase::PartiallyFailed))),
             ..Figures::default()
@@ -396,6 +391,7 @@ mod tests {
             "velero_backup_last_status{schedule=\"nightly\"} 0.0",
             "velero_backup_last_successful_timestamp{schedule=\"nightly\"} 1795226400.0",
             "bowline_backup_last_duration_seconds{schedule=\"nightly\"} 90.0",
+            "velero_backup_total{schedule=\"nightly\"} 14.0",
             "velero_backup_items_total{schedule=\"nightly\"} 40.0",
             "velero_schedule_expected_interval_seconds{schedule=\"nightly\"} 86400.0",
             "bowline_schedule_missed_runs{schedule=\"nightly\"} 2.0",
@@ -435,6 +431,15 @@ mod tests {
     }
 
     #[test]
+    fn counters_of_a_schedule_begin_at_zero_so_that_the_first_failure_is_an_increase() {
+        let metrics = Metrics::default();
+        metrics.set(&[Figures { schedule: "nightly".to_owned(), ..Figures::default() }]);
+        let told = lines(&metrics);
+        let is_zero = |line: &&String| line.ends_with("_total{schedule=\"nightly\"} 0");
+        assert_eq!(told.iter().filter(is_zero).count(), 12, "{told:#?}");
+    }
+
+    #[test]
     fn a_process_that_ends_with_its_run_has_no_counters() {
         let metrics = Metrics::of_one_run();
         metrics.add_run(&run(None));
@@ -453,15 +458,11 @@ mod tests {
     fn alerts_and_dashboard_ask_for_nothing_that_is_not_told() {
         let metrics = Metrics::default();
         let last = Some(run(Some(Phase::Completed)));
-        for phase in [Some(Phase::Completed), Some(Phase::PartiallyFailed), None] {
-            metrics.add_run(&run(phase));
-        }
-        metrics.add_missed("nightly", 1);
-        metrics.add_deletion("nightly", true);
-        metrics.add_deletion("nightly", false);
+        metrics.add_run(&run(None));
         let (next, last_success) = (Some(Timestamp::UNIX_EPOCH), Some(Timestamp::UNIX_EPOCH));
-        let interval = Some(1);
-        let figures = Figures { interval, next, last_success, last, ..Figures::default() };
+        let (interval, missed, backups) = (Some(1), Some(0), Some(1));
+        let known = Figures { interval, missed, backups, ..Figures::default() };
+        let figures = Figures { next, last_success, last, ..known };
         metrics.set(&[figures]);
         let told = names(&lines(&metrics).join("\n"));
         let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/deploy");

@@ -9,6 +9,7 @@ pub mod due;
 mod earlier;
 mod ending;
 pub mod expire;
+pub mod figures;
 pub mod handled;
 pub mod hold;
 pub mod lease;

@@ -73,7 +73,18 @@ pub enum Happening<'a> {
     Ended {
         /// The schedule.
         schedule: &'a Schedule,
+        /// When it was due, and how many earlier ones it stands for.
+        due: Occurrence,
         /// What came of it.
+        result: &'a Result<Attempted, Error>,
+    },
+    /// A run was due, and it was too late to begin it.
+    PassedOver {
+        /// The schedule.
+        schedule: &'a Schedule,
+        /// When it was due, and how many earlier ones it stands for.
+        due: Occurrence,
+        /// What came of it: [`Error::TooLate`] unless another process has recorded it.
         result: &'a Result<Attempted, Error>,
     },
     /// A stop was asked for.
@@ -92,11 +103,13 @@ pub trait Attendant {
     fn after_run<'a>(
         &'a self,
         schedule: &'a Schedule,
+        due: Occurrence,
         result: &'a Result<Attempted, Error>,
     ) -> LocalBoxFuture<'a, ()>;
 }
 
-/// Runs the schedules of the cluster when they are due, until a stop is asked for.
+/// Runs the schedules of the cluster when they are due, until a stop is asked for; tells the schedules
+/// whose runs did not come to their end by then.
 ///
 /// `context` is what the runs work with. Its own stop must be another one than `stop`, so that a run
 /// which goes on then comes to its end.
@@ -105,7 +118,7 @@ pub async fn run(
     options: &Options,
     attendant: &dyn Attendant,
     stop: &Stop,
-) -> Result<(), cluster::Error> {
+) -> Result<Vec<String>, cluster::Error> {
     let cluster_uid = context.cluster.uid().await?;
     let _heeding = stop.heed();
     let mut watched = Watched::new(cluster_uid, options.names.clone());
@@ -138,8 +151,7 @@ pub async fn run(
             () = runner.await_end(rest) => {}
         }
     }
-    runner.wind_up().await;
-    Ok(())
+    Ok(runner.wind_up().await)
 }
 
 /// How long is waited after so many failures in a row.
@@ -229,16 +241,25 @@ impl Runner<'_> {
         self.going_on.retain(|_, count| *count > 0);
     }
 
-    /// Waits for the runs that go on, as long as they are given.
-    async fn wind_up(mut self) {
+    /// Waits for the runs that go on, as long as they are given; tells the schedules of those that did
+    /// not come to their end.
+    async fn wind_up(mut self) -> Vec<String> {
         self.attendant.observe(&Happening::Stopping { runs: self.runs.len() });
-        let ended = async { while self.runs.next().await.is_some() {} };
-        if timeout(self.options.grace, ended).await.is_err() {
+        let grace = self.options.grace;
+        if timeout(grace, self.await_all()).await.is_err() {
             // What is held still is released; the runs are finished or cleared by the next ones.
+            let context = self.context;
             tokio::select! {
-                () = self.context.holds.close() => {}
-                () = async { while self.runs.next().await.is_some() {} } => {}
+                () = context.holds.close() => {}
+                () = self.await_all() => {}
             }
+        }
+        self.going_on.into_keys().collect()
+    }
+
+    async fn await_all(&mut self) {
+        while let Some(over) = self.runs.next().await {
+            self.end(&over);
         }
     }
 }
@@ -254,12 +275,15 @@ async fn carry_out(
     let name = schedule.name();
     let result = if is_made {
         attendant.observe(&Happening::Begins { schedule: name, due });
-        attempt(context, &schedule, Occasion::Due { at, missed }).await
+        let result = attempt(context, &schedule, Occasion::Due { at, missed }).await;
+        attendant.observe(&Happening::Ended { schedule: &schedule, due, result: &result });
+        result
     } else {
-        pass_over(context, &schedule, due).await
+        let result = pass_over(context, &schedule, due).await;
+        attendant.observe(&Happening::PassedOver { schedule: &schedule, due, result: &result });
+        result
     };
-    attendant.observe(&Happening::Ended { schedule: &schedule, result: &result });
-    attendant.after_run(&schedule, &result).await;
+    attendant.after_run(&schedule, due, &result).await;
     let is_left = !matches!(result, Ok(Attempted::Made(_)));
     Over { schedule: schedule.metadata.name, is_left }
 }

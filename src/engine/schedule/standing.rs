@@ -6,9 +6,11 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use super::cron::{self, Cron};
+use super::template;
+use crate::engine::clock::TOLERANCE;
 use crate::engine::model::duration::GoDuration;
 use crate::engine::model::schedule::{Run, RunRecord, Schedule};
-use crate::engine::report::Phase;
+use crate::engine::report::{Phase, chain};
 use crate::engine::store::{BackupState, BackupStore, Error};
 
 /// Of how many runs is told at least, if there are as many.
@@ -37,12 +39,15 @@ pub struct Standing {
     pub last_run: Option<Timestamp>,
     /// When the newest good backup of the schedule's cluster was completed.
     pub last_success: Option<Timestamp>,
-    /// When a backup is due next; none while it is paused, or if it never is.
+    /// When a backup is due next, or was and may still begin within its spread; none while it is
+    /// paused, or if it never is.
     pub next: Option<Timestamp>,
-    /// How many times were due since the newest run began, and nothing was begun.
+    /// How many times were due since the newest run began, and nothing was begun within the spread.
     pub missed: u64,
     /// The longest time between two backups, as the expression has it.
     pub interval: Option<SignedDuration>,
+    /// When it stands so.
+    pub now: Timestamp,
 }
 
 /// A run, and what is there of its backup.
@@ -90,7 +95,7 @@ pub async fn of(
         let read = names.iter().map(|name| seen(store, schedule.name(), name));
         let seen: Vec<_> = stream::iter(read).buffered(READS).try_collect().await?;
         runs.extend(seen.into_iter().flatten());
-        if own(&runs, &schedule).any(|seen| seen.is_good(Good::default())) {
+        if own(&runs, &schedule, now).any(|seen| seen.is_good(Good::default())) {
             break;
         }
     }
@@ -99,9 +104,17 @@ pub async fn of(
 }
 
 /// The runs of the cluster whose schedule it is.
-fn own<'a>(runs: &'a [Seen], schedule: &'a Schedule) -> impl Iterator<Item = &'a Seen> {
+///
+/// One in the future is of a clock that was wrong, and stands for nothing: until then nobody would miss
+/// a backup.
+fn own<'a>(
+    runs: &'a [Seen],
+    schedule: &'a Schedule,
+    now: Timestamp,
+) -> impl Iterator<Item = &'a Seen> {
     let uid = &schedule.bowline.cluster_uid;
-    runs.iter().filter(move |seen| seen.run.record.cluster_uid == *uid)
+    let records = runs.iter().filter(move |seen| seen.run.record.cluster_uid == *uid);
+    records.filter(move |seen| seen.run.record.start_timestamp <= now)
 }
 
 fn order(record: &RunRecord) -> (Timestamp, &str) {
@@ -157,6 +170,7 @@ impl Standing {
             next: None,
             missed: 0,
             interval: None,
+            now,
             schedule,
         };
         let newest = standing.newest_good(Good::default());
@@ -166,6 +180,7 @@ impl Standing {
         if !standing.schedule.spec.paused {
             let begun = standing.own().map(Seen::due).max();
             let since = begun.unwrap_or(Timestamp::MIN).max(standing.schedule.bowline.since);
+            let now = now.saturating_sub(standing.spread()).unwrap_or(Timestamp::MIN);
             let passed = times(&cron, since).take(TIMES).take_while(|due| *due <= now);
             standing.missed = passed.count() as u64;
             let next = times(&cron, since).take(TIMES).find(|due| *due > now);
@@ -175,7 +190,30 @@ impl Standing {
     }
 
     fn own(&self) -> impl Iterator<Item = &Seen> {
-        own(&self.runs, &self.schedule)
+        own(&self.runs, &self.schedule, self.now)
+    }
+
+    /// Why no backup is made of it, whoever runs it.
+    pub fn fault(&self) -> Option<String> {
+        let cron = self.cron.as_ref().err().map(ToString::to_string);
+        let request = || {
+            let request = template::request(&self.schedule, self.schedule.name());
+            let template::Error { field, source, .. } = request.err()?;
+            Some(format!("{field}: {}", chain(&source)))
+        };
+        cron.or_else(request).or_else(|| self.ahead())
+    }
+
+    /// Why nothing is due of one that a clock which was wrong made or changed.
+    fn ahead(&self) -> Option<String> {
+        let since = self.schedule.bowline.since;
+        let is_ahead = since.duration_since(self.now) > TOLERANCE && !self.schedule.spec.paused;
+        is_ahead.then(|| {
+            format!(
+                "it is in force only from {since} on, by a clock that was wrong: pause and unpause \
+                 it"
+            )
+        })
     }
 
     /// The newest run of the schedule's cluster whose backup is there and good.
@@ -193,17 +231,23 @@ impl Standing {
     /// Until when a good backup is awaited; none while it is paused, or if none is ever due.
     ///
     /// That is the time at which one is due after the newest good one was begun (or since the schedule
-    /// holds, if that is later), and then as long as it may be late and as the newest good one took.
+    /// holds, if that is later), wherever in its spread it is begun, and then as long as it may be late
+    /// and as the newest good one took; no longer than until the next one is due, since one that was
+    /// killed may have been finished days later.
     pub fn awaited_until(&self, good: Good, grace: Option<Duration>) -> Option<Timestamp> {
         let cron = self.cron.as_ref().ok().filter(|_| !self.schedule.spec.paused)?;
         let newest = self.newest_good(good);
         let since = self.schedule.bowline.since;
         let due = cron.next(newest.map_or(since, |seen| seen.due().max(since)))?;
-        let took = newest.and_then(Seen::duration).unwrap_or_default().max(SignedDuration::ZERO);
-        let grace =
-            grace.map(|grace| SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX));
-        let grace = grace.unwrap_or_else(|| self.grace(cron, due));
-        Some(due.saturating_add(took.saturating_add(grace)).unwrap_or(Timestamp::MAX))
+        let gap = cron.next(due).map_or(SignedDuration::MAX, |next| next.duration_since(due));
+        let took = newest.and_then(Seen::duration).unwrap_or_default();
+        let took = took.clamp(SignedDuration::ZERO, gap);
+        let grace = grace.map_or_else(
+            || self.grace(gap),
+            |grace| SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX),
+        );
+        let late = took.saturating_add(grace).saturating_add(self.spread());
+        Some(due.saturating_add(late).unwrap_or(Timestamp::MAX))
     }
 
     /// Whether a good backup should be there by then, and is not.
@@ -212,15 +256,19 @@ impl Standing {
     }
 
     /// How late a backup may be: as late as one may begin, or an hour, or until the next one is due
-    /// where that is sooner, and wherever in its span it is.
-    fn grace(&self, cron: &Cron, due: Timestamp) -> SignedDuration {
-        let span = |it: Option<GoDuration>| it.map(|it| SignedDuration::from_nanos(it.as_nanos()));
-        let terms = &self.schedule.bowline;
-        let gap = cron.next(due).map(|next| next.duration_since(due));
-        let usual = gap.map_or(GRACE, |gap| gap.min(GRACE));
-        let late = span(terms.starting_deadline).unwrap_or(usual);
-        late.saturating_add(span(terms.spread).unwrap_or_default())
+    /// where that is sooner.
+    fn grace(&self, gap: SignedDuration) -> SignedDuration {
+        self.schedule.bowline.starting_deadline.map_or_else(|| gap.min(GRACE), signed)
     }
+
+    /// How long after its time a run may begin without being late.
+    fn spread(&self) -> SignedDuration {
+        self.schedule.bowline.spread.map_or(SignedDuration::ZERO, signed)
+    }
+}
+
+fn signed(span: GoDuration) -> SignedDuration {
+    SignedDuration::from_nanos(span.as_nanos())
 }
 
 /// All times at which it is due after this one.

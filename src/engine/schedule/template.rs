@@ -7,14 +7,14 @@ use crate::engine::model::policy::{self, Origin, Policies};
 use crate::engine::model::schedule::{SCHEDULE_LABEL, Schedule, VolumePolicies};
 use crate::engine::model::selector::{Selector, Selectors};
 
-/// What is wrong with a schedule's template.
+/// What is wrong with a schedule, so that no backup is made of it.
 #[derive(Debug, thiserror::Error)]
-#[error("the template of schedule \"{schedule}\" cannot be used: {field}")]
+#[error("schedule \"{schedule}\" cannot be used: {field}")]
 pub struct Error {
     /// The schedule.
     pub schedule: String,
-    /// The field that is not what it should be.
-    pub field: &'static str,
+    /// The field that is not what it should be; several, if they are not known.
+    pub field: String,
     /// What is wrong with it.
     pub source: Fault,
 }
@@ -22,6 +22,9 @@ pub struct Error {
 /// What is wrong with a field.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
+    /// A later version, or Velero, asks for more.
+    #[error("this version of bowline does not do what that asks for")]
+    Unheeded,
     /// It is no selector.
     #[error(transparent)]
     Selector(#[from] serde_json::Error),
@@ -33,14 +36,29 @@ pub enum Fault {
     Policies(Box<policy::Error>),
 }
 
+/// Fails if a schedule asks for what this version of bowline does not do.
+pub fn check(schedule: &Schedule) -> Result<(), Error> {
+    let fields = schedule.unheeded();
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let (schedule, field) = (schedule.name().to_owned(), fields.join(", "));
+    Err(Error { schedule, field, source: Fault::Unheeded })
+}
+
 /// The backup that a run asks for under this name.
 ///
 /// It is labelled with the schedule's name and the schedule's own labels; those of the template stand
 /// in their place, as in Velero. Where there are rules it gets no time at which it goes: a Velero on
 /// the same bucket would delete it then, and knows no rules.
 pub fn request(schedule: &Schedule, backup: &str) -> Result<Request, Error> {
-    let failed =
-        |field| move |source: Fault| Error { schedule: schedule.name().to_owned(), field, source };
+    check(schedule)?;
+    let failed = |field: &'static str| {
+        move |source: Fault| {
+            let (schedule, field) = (schedule.name().to_owned(), field.to_owned());
+            Error { schedule, field, source }
+        }
+    };
     let mut spec = schedule.spec.template.clone();
     let template = std::mem::take(&mut spec.metadata).labels;
     let mut labels = if template.is_empty() { schedule.metadata.labels.clone() } else { template };

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::Cron;
 use super::due::{Due, Timetable};
 use super::handled::Handled;
 use super::runner::{Attendant, Happening};
+use super::{Cron, template};
 use crate::engine::model::schedule::Schedule;
 use crate::engine::report::chain;
 use crate::engine::store::{BackupStore, Error};
@@ -86,5 +86,6 @@ fn usable(schedule: Schedule, cluster_uid: &str) -> Result<(Schedule, Cron), Str
     }
     let cron = Cron::parse(&schedule.spec.schedule, terms.timezone.as_deref());
     let cron = cron.map_err(|error| chain(&error))?;
+    template::request(&schedule, schedule.name()).map_err(|error| chain(&error))?;
     Ok((schedule, cron))
 }

@@ -28,14 +28,17 @@ impl StoredLease {
 }
 
 impl BackupStore {
-    /// Reads a lease; none if nobody ever took it.
+    /// Reads a lease; none if nobody ever took it. One that is damaged runs out, too.
     pub async fn lease(&self, key: &str) -> Result<Option<StoredLease>, Error> {
         let found = match self.store.head(key).await {
             Ok(found) => found,
             Err(StoreError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let record = self.json_if_there::<LeaseRecord>(key).await?;
+        let record = match self.json_if_there::<LeaseRecord>(key).await {
+            Err(error) if error.is_damage() => Some(LeaseRecord::unreadable()),
+            read => read?,
+        };
         let (version, written) = (found.version, found.modified);
         Ok(record.map(|record| StoredLease { record, version, written }))
     }

@@ -24,11 +24,27 @@ const DEPLOY: [&str; 6] = [
     "--location-claim=backups",
     "-o=json",
 ];
+const ACCOUNT: &str = "bowline-nightly";
 /// Who runs as the deployed account.
 const USER: &str = "system:serviceaccount:bowline:bowline-nightly";
 
-/// What somebody asks for, or may: verb, group, resource, namespace.
-type Call = (String, String, String, Option<String>);
+/// What somebody asks for, or may.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Call {
+    verb: String,
+    group: String,
+    resource: String,
+    namespace: Option<String>,
+    /// The one object that is asked for, or that may be; none for all.
+    name: Option<String>,
+}
+
+impl Call {
+    /// The same for all objects.
+    fn unnamed(&self) -> Self {
+        Self { name: None, ..self.clone() }
+    }
+}
 
 struct Site {
     east: ControlPlane,
@@ -101,11 +117,34 @@ impl Site {
 
     /// The sandbox of somebody who has nothing but the token of the account.
     async fn as_account(&self) -> Bowline {
-        let token = self.kubectl(&["create", "token", "bowline-nightly", "-n=bowline"]).await;
+        let token = self.kubectl(&["create", "token", ACCOUNT, "-n=bowline"]).await;
         let kubeconfig = fs::read_to_string(self.east.kubeconfig()).unwrap();
         let path = self.bowline.home().join("account.kubeconfig");
         fs::write(&path, kubeconfig.replace("testkit-administrator", token.trim())).unwrap();
         self.bowline.clone().env("KUBECONFIG", &path.display().to_string())
+    }
+
+    /// Everything that the account may, by whichever binding, other than what every account may.
+    async fn granted(&self) -> BTreeSet<Call> {
+        let bindings = self.get(&["rolebindings,clusterrolebindings", "-A"]).await;
+        let is_ours = |binding: &&Value| {
+            let subjects = binding["subjects"].as_array().cloned().unwrap_or_default();
+            subjects.iter().any(|it| it["kind"] == "ServiceAccount" && it["name"] == ACCOUNT)
+        };
+        let mut granted = BTreeSet::new();
+        for binding in bindings["items"].as_array().unwrap().iter().filter(is_ours) {
+            assert_eq!(binding["subjects"].as_array().unwrap().len(), 1, "{binding}");
+            assert_eq!(binding["subjects"][0]["namespace"], "bowline", "{binding}");
+            let place = binding["metadata"]["namespace"].as_str();
+            let [kind, name] =
+                ["kind", "name"].map(|key| binding["roleRef"][key].as_str().unwrap());
+            let namespace = place.map(|place| format!("-n={place}"));
+            let role = [Some(kind), Some(name), namespace.as_deref()];
+            let role = self.get(&role.into_iter().flatten().collect::<Vec<_>>()).await;
+            let rules = role["rules"].as_array().cloned().unwrap_or_default();
+            granted.extend(rules.iter().flat_map(|rule| allowed(rule, place)));
+        }
+        granted
     }
 
     /// Every call of the account; none of them was refused.
@@ -127,30 +166,42 @@ fn call(event: &Value) -> Call {
     }
     // Where a Namespace is read, that namespace is told, too.
     let namespace = object["namespace"].as_str().filter(|_| resource != "namespaces");
-    let namespace = namespace.map(str::to_owned);
-    (text(&event["verb"]), text(&object["apiGroup"]), resource, namespace)
+    Call {
+        verb: text(&event["verb"]),
+        group: text(&object["apiGroup"]),
+        resource,
+        namespace: namespace.map(str::to_owned),
+        name: object["name"].as_str().map(str::to_owned),
+    }
 }
 
-/// Everything that the roles of a deployment allow.
-fn granted(list: &Value) -> BTreeSet<Call> {
-    let items = list["items"].as_array().unwrap().iter();
-    let of_role = |role: &'_ Value| {
-        let namespace = role["metadata"]["namespace"].as_str().map(str::to_owned);
-        let rules = role["rules"].as_array().cloned().unwrap_or_default();
-        rules.into_iter().flat_map(move |rule| allowed(&rule, namespace.as_ref()))
+/// Everything that a rule allows; what has a name allows no more than that.
+fn allowed(rule: &Value, place: Option<&str>) -> Vec<Call> {
+    assert!(rule.get("nonResourceURLs").is_none(), "{rule}");
+    let texts = |key: &str| -> Vec<String> {
+        serde_json::from_value(rule[key].clone()).unwrap_or_default()
     };
-    items.flat_map(of_role).collect()
+    let mut names: Vec<_> = texts("resourceNames").into_iter().map(Some).collect();
+    if names.is_empty() {
+        names.push(None);
+    }
+    let (namespace, name) = (place.map(str::to_owned), None);
+    let [verb, group, resource] = [const { String::new() }; 3];
+    let calls = vec![Call { verb, group, resource, namespace, name }];
+    let calls = for_each(&calls, &texts("verbs"), |call, verb| call.verb = verb);
+    let calls = for_each(&calls, &texts("apiGroups"), |call, group| call.group = group);
+    let calls = for_each(&calls, &texts("resources"), |call, it| call.resource = it);
+    for_each(&calls, &names, |call, name| call.name = name)
 }
 
-fn allowed(rule: &Value, namespace: Option<&String>) -> Vec<Call> {
-    let texts = |key: &str| -> Vec<String> { serde_json::from_value(rule[key].clone()).unwrap() };
-    let (group, verbs) = (texts("apiGroups").remove(0), texts("verbs"));
-    let calls = texts("resources").into_iter().flat_map(|resource| {
-        let call =
-            |verb: &String| (verb.clone(), group.clone(), resource.clone(), namespace.cloned());
-        verbs.iter().map(call).collect::<Vec<_>>()
-    });
-    calls.collect()
+/// All calls with each of the values.
+fn for_each<T: Clone>(calls: &[Call], values: &[T], set: impl Fn(&mut Call, T)) -> Vec<Call> {
+    let with = |(call, value): (&Call, &T)| {
+        let mut call = call.clone();
+        set(&mut call, value.clone());
+        call
+    };
+    calls.iter().flat_map(|call| values.iter().map(move |value| (call, value))).map(with).collect()
 }
 
 #[tokio::test]
@@ -166,7 +217,7 @@ async fn a_deployed_schedule_fires_and_may_do_just_what_its_backups_do() {
     assert_eq!((again, site.deployed().await), (list.clone(), deployed));
 
     backup_as_the_account(&site).await;
-    nothing_is_granted_that_is_not_used(&site, &list);
+    nothing_is_granted_that_is_not_used(&site).await;
     fires(&site).await;
 
     site.schedule("other", None).await;
@@ -191,18 +242,24 @@ async fn backup_as_the_account(site: &Site) {
     assert_eq!(report["hooks"]["attempted"], 1, "{report}");
 }
 
-#[track_caller]
-fn nothing_is_granted_that_is_not_used(site: &Site, list: &Value) {
+/// All of it is used, and what one object is asked for may be had of that one alone.
+async fn nothing_is_granted_that_is_not_used(site: &Site) {
     let calls = site.calls();
-    let mut unused: BTreeSet<Call> = granted(list).difference(&calls).cloned().collect();
+    let granted = site.granted().await;
+    let used = |call: &Call| calls.contains(call) || calls.iter().any(|it| it.unnamed() == *call);
+    let mut unused: BTreeSet<&Call> = granted.iter().filter(|call| !used(call)).collect();
     // Whoever opens a channel with GET is asked for this one as well, from Kubernetes 1.35 on.
     let exec = |verb: &str| {
         let [group, resource] = ["", "pods/exec"].map(str::to_owned);
-        (verb.to_owned(), group, resource, Some("shop".to_owned()))
+        let namespace = Some("shop".to_owned());
+        Call { verb: verb.to_owned(), group, resource, namespace, name: None }
     };
-    assert!(calls.contains(&exec("get")), "{calls:?}");
+    assert!(calls.iter().any(|it| it.unnamed() == exec("get")), "{calls:?}");
     assert!(unused.remove(&exec("create")), "{unused:?}");
     assert_eq!(unused, BTreeSet::new());
+    let of_namespaces = granted.iter().filter(|it| it.resource == "namespaces" && it.verb == "get");
+    let names: Vec<_> = of_namespaces.map(|it| it.name.as_deref()).collect();
+    assert_eq!(names, [Some("kube-system")], "the identity of the cluster, and no other namespace");
 }
 
 /// The controller makes a Job, and a pod of it that is let in.
@@ -217,6 +274,6 @@ async fn fires(site: &Site) {
     let job = &site.get(&["jobs", "-n=bowline", selector]).await["items"][0];
     assert_eq!(job["metadata"]["ownerReferences"][0]["kind"], "CronJob");
     let spec = &pod["spec"];
-    assert_eq!(spec["serviceAccountName"], "bowline-nightly");
+    assert_eq!(spec["serviceAccountName"], ACCOUNT);
     assert_eq!(spec["containers"][0]["args"][3], "nightly");
 }

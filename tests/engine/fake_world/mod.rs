@@ -73,6 +73,11 @@ pub(crate) fn now() -> Clock {
     Clock::Fixed(Timestamp::from_second(1_772_330_400).unwrap())
 }
 
+/// The same an hour later, so that one report cannot pass for another.
+pub(crate) fn later() -> Clock {
+    Clock::Fixed(Timestamp::from_second(1_772_334_000).unwrap())
+}
+
 /// The result of a backup.
 pub(crate) type BackupResult = Result<BackupReport, backup::Error>;
 /// The result of a deletion.
@@ -113,8 +118,7 @@ impl World {
             store: self.store(&faults),
             snapshotters: Snapshotters::new(vec![Arc::new(self.snapshotter(&faults))]),
             observer: Arc::new(told.clone()),
-            // An hour later, so that one report cannot pass for another.
-            clock: Clock::Fixed(Timestamp::from_second(1_772_334_000).unwrap()),
+            clock: later(),
             holds: holds.clone(),
         };
         let context = Context {
@@ -193,6 +197,12 @@ impl Process {
     /// The same process on a machine that has no snapshotters.
     pub(crate) fn without_snapshotters(mut self) -> Self {
         self.tools.snapshotters = Snapshotters::default();
+        self
+    }
+
+    /// The same process on a machine with another clock, as far as it needs no cluster.
+    pub(crate) fn with_clock(mut self, clock: Clock) -> Self {
+        self.tools.clock = clock;
         self
     }
 

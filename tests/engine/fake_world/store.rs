@@ -37,7 +37,7 @@ pub(crate) struct Bucket {
 }
 
 /// The clock of a store, if it has one, and when by it objects were written.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Times {
     clock: Option<Clock>,
     written: BTreeMap<String, Timestamp>,
@@ -50,6 +50,7 @@ impl Bucket {
         for key in self.keys().await {
             copy.write(&key, self.read(&key).await).await;
         }
+        *copy.times() = self.times().clone();
         copy.unfinished().extend(self.unfinished().iter().cloned());
         let retained = self.retained().clone();
         copy.retained().extend(retained);

@@ -62,7 +62,7 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
         args.confirm.ask(settings, &question).await?;
     }
     let now = settings.clock.now();
-    let change = change::adopt(&store, &args.name, &uid, now).await?;
+    let change = change::adopt(&store, &args.name, &owner, &uid, now).await?;
     let report = Report {
         name: args.name,
         from: change.before.bowline.cluster_uid,

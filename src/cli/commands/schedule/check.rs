@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::get::select;
+use super::get::{Selected, select};
 use crate::cli::commands::Outcome;
 use crate::cli::commands::selection::SelectionArgs;
 use crate::cli::error::CliError;
@@ -15,6 +15,7 @@ use crate::cli::settings::Settings;
 use crate::cli::units::{age, counted};
 use crate::cli::values;
 use crate::engine::model::duration::GoDuration;
+use crate::engine::report::chain;
 use crate::engine::schedule::standing::{Good, Seen, Standing};
 
 /// Tell which schedules lack a good backup
@@ -30,8 +31,8 @@ pub struct Args {
     /// Which of them.
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// How late a backup may be (default: the schedule's starting deadline, else 1h or until the next
-    /// one is due; and its spread)
+    /// How late a backup may be beyond the schedule's spread (default: its starting deadline, else 1h
+    /// or until the next one is due)
     #[arg(long, value_name = "DURATION", value_parser = values::not_negative)]
     pub grace: Option<GoDuration>,
     /// Take one for good in which something failed
@@ -65,7 +66,7 @@ struct Item {
     last_success: Option<Timestamp>,
     /// Until when the next good one is awaited.
     awaited_until: Option<Timestamp>,
-    /// How many times were due since the newest run, and nothing was begun.
+    /// How many times were due since the newest run, and nothing was begun within the spread.
     missed: u64,
     /// What is wrong.
     reason: Option<String>,
@@ -82,21 +83,22 @@ enum State {
     Paused,
     /// It lacks a good backup.
     Overdue,
-    /// It cannot be followed.
+    /// It cannot be followed, or not even be read.
     Invalid,
 }
 
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let store = settings.store()?;
     let now = settings.clock.now();
-    let found = select(&store, &args.selection, now).await?;
-    if found.is_empty() {
+    let Selected { found, unreadable } = select(&store, &args.selection, now).await?;
+    if found.is_empty() && unreadable.is_empty() {
         let fault = format!("there are no schedules to check in {}", store.url());
         return Err(CliError::new(Exit::NotFound, fault)
             .with_hint("check --storage-location; bowline schedule get lists what there is"));
     }
     let good = Good { partially_failed: args.allow_partially_failed };
-    let items = found.iter().map(|it| Item::of(it, good, args.grace, now)).collect();
+    let mut items: Vec<_> = found.iter().map(|it| Item::of(it, good, args.grace, now)).collect();
+    items.extend(unreadable.iter().map(|(name, error)| Item::invalid(name, chain(error))));
     let report = Report { items };
     print(args.output.output, &report, |report| report)?;
     if args.output.is_table() {
@@ -109,13 +111,13 @@ impl Item {
     fn of(standing: &Standing, good: Good, grace: Option<GoDuration>, now: Timestamp) -> Self {
         let newest = standing.newest_good(good);
         let grace = grace.and_then(GoDuration::to_std);
-        let (state, reason) = match &standing.cron {
-            Err(error) => (State::Invalid, Some(error.to_string())),
-            Ok(_) if standing.schedule.spec.paused => (State::Paused, None),
-            Ok(_) if standing.is_overdue(now, good, grace) => {
+        let (state, reason) = match standing.fault() {
+            Some(fault) => (State::Invalid, Some(fault)),
+            None if standing.schedule.spec.paused => (State::Paused, None),
+            None if standing.is_overdue(now, good, grace) => {
                 (State::Overdue, Some(lacking(standing, good, now)))
             }
-            Ok(_) => (State::Good, None),
+            None => (State::Good, None),
         };
         Self {
             name: standing.schedule.name().to_owned(),
@@ -125,6 +127,19 @@ impl Item {
             awaited_until: standing.awaited_until(good, grace),
             missed: standing.missed,
             reason,
+        }
+    }
+
+    /// One of which nothing is known.
+    fn invalid(name: &str, reason: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            state: State::Invalid,
+            backup: None,
+            last_success: None,
+            awaited_until: None,
+            missed: 0,
+            reason: Some(reason),
         }
     }
 }

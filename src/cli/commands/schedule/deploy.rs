@@ -49,6 +49,11 @@ pub struct Args {
     /// A claim of that namespace whose volume is the location, if that is a directory
     #[arg(long, value_name = "CLAIM")]
     pub location_claim: Option<String>,
+    /// Remove after each run what the schedule keeps no longer; `false` where its account may remove
+    /// nothing (default: true)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub expire: Option<bool>,
     /// Show what would be applied; change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -105,6 +110,7 @@ fn wish(settings: &Settings, args: &Args) -> Result<Wish, CliError> {
         namespace: args.namespace.clone(),
         image: args.image.clone(),
         location: location.to_string(),
+        expire: args.expire.unwrap_or(true),
         service_account: args.service_account.clone(),
         account_annotations: args.service_account_annotations.iter().cloned().collect(),
         secret: args.env_from_secret.clone(),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::create::who_runs;
-use super::get::select;
+use super::get::{Selected, complain, select};
 use super::view::{Shown, kept, phase};
 use crate::cli::commands::labels::joined;
 use crate::cli::commands::lookup::none_to_show;
@@ -15,7 +15,6 @@ use crate::cli::commands::selection::SelectionArgs;
 use crate::cli::commands::{Outcome, spec};
 use crate::cli::description::Description;
 use crate::cli::error::CliError;
-use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
 use crate::cli::settings::Settings;
 use crate::cli::table::{Table, cell};
@@ -76,8 +75,9 @@ struct DescribedRun<'a> {
 
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let store = settings.store()?;
-    let found = select(&store, &args.selection, settings.clock.now()).await?;
-    if found.is_empty() && args.output.is_table() {
+    let selected = select(&store, &args.selection, settings.clock.now()).await?;
+    let Selected { found, unreadable } = selected;
+    if found.is_empty() && unreadable.is_empty() && args.output.is_table() {
         return Ok(none_to_show(settings, "schedules", args.selection.selector.as_ref(), &store));
     }
     let fates = expiring(settings, &found).await?;
@@ -90,7 +90,7 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     print(args.output.output, &args.selection.document(&described), |_| {
         apart(&texts, Description::clone)
     })?;
-    Ok(Exit::Done)
+    Ok(complain(settings, &unreadable))
 }
 
 /// What the next expiry removes of the backups of these schedules.
@@ -135,8 +135,8 @@ fn text(
     text.line("Name", schedule.name());
     text.line("Location", location);
     text.line("Status", phase(standing));
-    if let Err(error) = &standing.cron {
-        text.line("Reason", &error.to_string());
+    if let Some(fault) = standing.fault() {
+        text.line("Reason", &fault);
     }
     text.line("Labels", &joined(&schedule.metadata.labels));
     text.line("Annotations", &joined(&schedule.metadata.annotations));

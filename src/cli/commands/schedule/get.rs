@@ -16,7 +16,7 @@ use crate::cli::settings::Settings;
 use crate::cli::table::{Table, cell};
 use crate::cli::units::age;
 use crate::engine::schedule::standing::{self, Standing};
-use crate::engine::store::BackupStore;
+use crate::engine::store::{self, BackupStore};
 
 /// List schedules
 ///
@@ -40,8 +40,8 @@ pub struct Args {
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let store = settings.store()?;
     let now = settings.clock.now();
-    let found = select(&store, &args.selection, now).await?;
-    if found.is_empty() && args.output.is_table() {
+    let Selected { found, unreadable } = select(&store, &args.selection, now).await?;
+    if found.is_empty() && unreadable.is_empty() && args.output.is_table() {
         return Ok(none_to_show(settings, "schedules", args.selection.selector.as_ref(), &store));
     }
     let shown: Vec<_> = found.iter().map(Shown::of).collect();
@@ -52,30 +52,65 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
         args.columns.add_to(&mut table, &labels);
         table
     })?;
-    Ok(Exit::Done)
+    Ok(complain(settings, &unreadable))
 }
 
-/// How those stand that are asked for, in order; an error if one that is named does not exist.
+/// The schedules that are asked for.
+pub(super) struct Selected {
+    /// How those stand that can be read, in order.
+    pub found: Vec<Standing>,
+    /// Those that cannot, by name, and why not: one of them hides no other.
+    pub unreadable: Vec<(String, store::Error)>,
+}
+
+/// Tells which schedules cannot be read.
+pub(super) fn complain(settings: &Settings, unreadable: &[(String, store::Error)]) -> Exit {
+    for (_, error) in unreadable {
+        settings.complain(&CliError::of(error));
+    }
+    if unreadable.is_empty() { Exit::Done } else { Exit::PartlyFailed }
+}
+
+/// Looks how those stand that are asked for; an error if one that is named does not exist, or cannot
+/// be read.
 pub(super) async fn select(
     store: &BackupStore,
     selection: &SelectionArgs,
     now: Timestamp,
-) -> Result<Vec<Standing>, CliError> {
+) -> Result<Selected, CliError> {
     let known = store.schedule_names().await.map_err(failed)?;
     let typed: BTreeSet<_> = selection.names.iter().collect();
-    let names = if typed.is_empty() { known.iter().collect() } else { typed };
-    let mut found = Vec::new();
+    let is_named = !typed.is_empty();
+    let names = if is_named { typed } else { known.iter().collect() };
+    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     for name in names {
-        let schedule = store.schedule(name).await.map_err(failed)?;
-        let Some(schedule) = schedule.map(|found| found.document) else {
-            let known = known.iter().map(String::as_str);
-            return Err(not_found("schedule", name, known, store.url()));
+        let mut pass_over = |error: store::Error| {
+            if is_named || !error.is_damage() {
+                return Err(failed(error));
+            }
+            unreadable.push((name.clone(), error));
+            Ok(())
         };
-        if selection.takes(Some(&schedule.metadata.labels)) {
-            found.push(standing::of(store, schedule, now).await.map_err(failed)?);
+        let schedule = match store.schedule(name).await {
+            Ok(Some(schedule)) => schedule.document,
+            Ok(None) => {
+                let known = known.iter().map(String::as_str);
+                return Err(not_found("schedule", name, known, store.url()));
+            }
+            Err(error) => {
+                pass_over(error)?;
+                continue;
+            }
+        };
+        if !selection.takes(Some(&schedule.metadata.labels)) {
+            continue;
+        }
+        match standing::of(store, schedule, now).await {
+            Ok(standing) => found.push(standing),
+            Err(error) => pass_over(error)?,
         }
     }
-    Ok(found)
+    Ok(Selected { found, unreadable })
 }
 
 const HEADER: [&str; 9] =
@@ -91,7 +126,7 @@ fn row(standing: &Standing, now: Timestamp) -> [String; 9] {
         schedule.spec.schedule.clone(),
         cell(kept(schedule)),
         cell(standing.last_run.map(|time| age(time, now))),
-        cell(standing.next.map(|time| age(now, time))),
+        cell(standing.next.map(|time| age(now.min(time), time))),
         cell(selectors(template.label_selector.as_ref(), &template.or_label_selectors)),
         schedule.spec.paused.to_string(),
     ]

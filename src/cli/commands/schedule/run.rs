@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::station::Station;
+use super::station::{Station, cut_off};
 use crate::cli::Screen;
 use crate::cli::commands::Outcome;
 use crate::cli::commands::lookup::{failed, not_found};
@@ -16,7 +16,7 @@ use crate::cli::plugins::SnapshotterOptions;
 use crate::cli::settings::Settings;
 use crate::cli::style::printable;
 use crate::cli::values;
-use crate::engine::context::{Context, Holds};
+use crate::engine::context::Context;
 use crate::engine::event::{Event, Observer};
 use crate::engine::model::duration::GoDuration;
 use crate::engine::schedule::attempt::Error;
@@ -93,13 +93,17 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
         grace: args.grace.to_std().unwrap_or_default(),
     };
     let station = Station::new(settings, &context, args.outlets);
-    tokio::select! {
+    let left = tokio::select! {
         ended = runner::run(&context, &options, &station, &settings.stop) => {
-            ended.map_err(|error| CliError::of(&error).within("the cluster cannot be used"))?;
+            ended.map_err(|error| CliError::of(&error).within("the cluster cannot be used"))?
         }
-        () = serve(endpoint.as_ref(), &station) => {}
+        () = serve(endpoint.as_ref(), &station) => Vec::new(),
+    };
+    if left.is_empty() {
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    let message = format!("not every run ended within {} (--grace)", args.grace);
+    Err(CliError::new(Exit::Interrupted, message).with_hint(cut_off(&left.join(", "))))
 }
 
 /// What the runs work with: the signal that stops the loop does not reach into them.
@@ -109,7 +113,7 @@ async fn context(settings: &Settings) -> Result<Context, CliError> {
     Ok(Context {
         cluster: context.cluster.heeding(&stop),
         observer: Arc::new(Teller(settings.screen.clone())),
-        holds: Holds::default(),
+        holds: settings.holds_of_runs.clone(),
         stop,
         ..context
     })

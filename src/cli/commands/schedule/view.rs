@@ -24,15 +24,16 @@ pub(in crate::cli) struct Shown<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct Status {
-    /// `Enabled`, or `FailedValidation` if its expression is none.
+    /// `Enabled`, or `FailedValidation` if no backup can be made of it.
     phase: &'static str,
     /// When its newest run began.
     last_backup: Option<Timestamp>,
     /// When its newest good backup was completed.
     last_success: Option<Timestamp>,
-    /// When a backup is due next; none while it is paused.
+    /// When a backup is due next, or was and may still begin within its spread; none while it is
+    /// paused.
     next_backup: Option<Timestamp>,
-    /// How many times were due since the newest run, and nothing was begun.
+    /// How many times were due since the newest run, and nothing was begun within the spread.
     missed: u64,
     /// The longest time between two runs, in seconds.
     interval_seconds: Option<i64>,
@@ -54,18 +55,18 @@ impl<'a> Shown<'a> {
 
 /// In Velero's words, whether the schedule can be followed.
 pub(super) fn phase(standing: &Standing) -> &'static str {
-    if standing.cron.is_ok() { "Enabled" } else { "FailedValidation" }
+    if standing.fault().is_none() { "Enabled" } else { "FailedValidation" }
 }
 
 /// How long its backups are kept; none if nobody removes them.
 pub(super) fn kept(schedule: &Schedule) -> Option<String> {
-    let rules = rules(&schedule.bowline.keep);
-    if rules.is_empty() { schedule.spec.template.ttl.clone() } else { Some(rules.join(",")) }
+    let keep = &schedule.bowline.keep;
+    if keep.is_empty() { schedule.spec.template.ttl.clone() } else { Some(rules(keep).join(",")) }
 }
 
 /// `daily=7`
 fn rules(keep: &KeepRules) -> Vec<String> {
-    let KeepRules { last, hourly, daily, weekly, monthly, yearly, within } = keep;
+    let KeepRules { last, hourly, daily, weekly, monthly, yearly, within, rest } = keep;
     let counts = [
         ("last", last),
         ("hourly", hourly),
@@ -76,5 +77,6 @@ fn rules(keep: &KeepRules) -> Vec<String> {
     ];
     let counts = counts.into_iter().filter_map(|(name, count)| Some((name, (*count)?)));
     let within = within.iter().map(|span| format!("within={span}"));
-    counts.map(|(name, count)| format!("{name}={count}")).chain(within).collect()
+    let rest = rest.iter().map(|(name, value)| format!("{name}={value}"));
+    counts.map(|(name, count)| format!("{name}={count}")).chain(within).chain(rest).collect()
 }

@@ -11,7 +11,7 @@ mod parse;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-pub use parse::{Error, without_zone};
+pub use parse::{Error, without_minutes, without_zone};
 
 /// When something is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,14 @@ impl Cron {
         match self.form {
             Form::Every(seconds) => Some(seconds),
             Form::Fields(_) => None,
+        }
+    }
+
+    /// The minutes of an hour at which it is due; none if its times are counted from one another.
+    pub fn minutes(&self) -> Vec<u64> {
+        match &self.form {
+            Form::Every(_) => Vec::new(),
+            Form::Fields(fields) => (0..60).filter(|it| fields.minute & (1 << it) != 0).collect(),
         }
     }
 

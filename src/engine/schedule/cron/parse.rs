@@ -82,6 +82,13 @@ pub fn without_zone(expression: &str) -> &str {
     split(expression).ok().flatten().map_or(expression, |(_, rest)| rest)
 }
 
+/// The fields after the first, which is that of minutes; none if there are no fields.
+pub fn without_minutes(expression: &str) -> Option<&str> {
+    let expression = without_zone(expression).trim_start();
+    let fields = spelled_out(expression).unwrap_or(expression);
+    fields.split_once(char::is_whitespace).map(|(_, rest)| rest.trim())
+}
+
 /// The zone before an expression, and the rest; none if it names none.
 fn split(expression: &str) -> Result<Option<(&str, &str)>, Reason> {
     let prefixed = ["TZ=", "CRON_TZ="].iter().find_map(|it| expression.strip_prefix(it));
@@ -118,18 +125,23 @@ fn time_zone(name: &str) -> Result<TimeZone, Reason> {
 }
 
 fn descriptor(text: &str) -> Result<Form, Reason> {
-    let expression = match text {
+    if let Some(expression) = spelled_out(text) {
+        return Ok(Form::Fields(fields(expression)?));
+    }
+    let every = text.strip_prefix("@every ");
+    every.map_or_else(|| Err(Reason::Descriptor(text.to_owned())), self::every)
+}
+
+/// The fields that a descriptor stands for.
+fn spelled_out(descriptor: &str) -> Option<&'static str> {
+    Some(match descriptor {
         "@yearly" | "@annually" => "0 0 1 1 *",
         "@monthly" => "0 0 1 * *",
         "@weekly" => "0 0 * * 0",
         "@daily" | "@midnight" => "0 0 * * *",
         "@hourly" => "0 * * * *",
-        _ => {
-            let every = text.strip_prefix("@every ");
-            return every.map_or_else(|| Err(Reason::Descriptor(text.to_owned())), self::every);
-        }
-    };
-    Ok(Form::Fields(fields(expression)?))
+        _ => return None,
+    })
 }
 
 /// A span, cut to whole seconds.

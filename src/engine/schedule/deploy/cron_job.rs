@@ -7,7 +7,8 @@ use super::{Error, Wish, manifests};
 use crate::engine::model::duration::GoDuration;
 use crate::engine::model::schedule::Schedule;
 use crate::engine::schedule::Cron;
-use crate::engine::schedule::cron::without_zone;
+use crate::engine::schedule::cron::{without_minutes, without_zone};
+use crate::engine::schedule::due;
 
 /// How late a run may begin, in seconds, if the schedule does not say: of several that were missed
 /// only the last is made up for, and that within a day.
@@ -34,7 +35,7 @@ pub(super) fn of(schedule: &Schedule, wish: &Wish, names: (&str, &str)) -> Resul
         "kind": "CronJob",
         "metadata": {"name": names.0, "namespace": wish.namespace},
         "spec": {
-            "schedule": without_zone(expression),
+            "schedule": in_its_place(schedule, &cron),
             "timeZone": zone(&cron),
             "concurrencyPolicy": schedule.bowline.concurrency_policy,
             "startingDeadlineSeconds": deadline(schedule),
@@ -43,6 +44,21 @@ pub(super) fn of(schedule: &Schedule, wish: &Wish, names: (&str, &str)) -> Resul
             "jobTemplate": job,
         },
     }))
+}
+
+/// The expression, with its minutes put off to the schedule's place within its spread; not beyond the
+/// end of an hour, after which the other fields would mean another time.
+fn in_its_place(schedule: &Schedule, cron: &Cron) -> String {
+    let (expression, minutes) = (&schedule.spec.schedule, cron.minutes());
+    let room = 59 - minutes.last().copied().unwrap_or(59);
+    let place = u64::try_from(due::place(schedule).as_mins()).unwrap_or_default() % (room + 1);
+    match without_minutes(expression) {
+        Some(rest) if place > 0 => {
+            let minutes: Vec<_> = minutes.iter().map(|it| (it + place).to_string()).collect();
+            format!("{} {rest}", minutes.join(","))
+        }
+        _ => without_zone(expression).to_owned(),
+    }
 }
 
 /// The zone by its name, without which the controller would take that of its own machine.
@@ -66,12 +82,14 @@ fn pod(schedule: &str, wish: &Wish, account: &str) -> Value {
         volumes.push(json!({"name": "location", "persistentVolumeClaim": {"claimName": claim}}));
         mounts.push(json!({"name": "location", "mountPath": path}));
     }
+    let mut arguments = vec!["backup", "create", "--from-schedule", schedule];
+    arguments.extend(wish.expire.then_some("--expire"));
+    arguments.extend(["--storage-location", &wish.location, "-o", "json"]);
     let mut container = json!({
         "name": "bowline",
         "image": wish.image,
         "command": ["bowline"],
-        "args": ["backup", "create", "--from-schedule", schedule, "--expire",
-            "--storage-location", wish.location, "-o", "json"],
+        "args": arguments,
         "env": [{"name": "HOME", "value": "/tmp"}, {"name": "TMPDIR", "value": "/tmp"}],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
         "securityContext": {
@@ -100,6 +118,8 @@ fn pod(schedule: &str, wish: &Wish, account: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn schedule(expression: &str, zone: Option<&str>) -> Schedule {
@@ -131,6 +151,29 @@ mod tests {
                 (Some(expected.0), Some(expected.1))
             );
         }
+    }
+
+    #[test]
+    fn the_runs_of_many_clusters_are_spread_within_the_hour() {
+        let written = |expression: &str, spread: &str| {
+            let mut schedule = schedule(expression, None);
+            schedule.bowline.spread = Some(spread.parse().unwrap());
+            let written = |uid: u32| {
+                schedule.metadata.uid = format!("u{uid}");
+                spec(&schedule)["schedule"].as_str().unwrap().to_owned()
+            };
+            (0..400).map(written).collect::<BTreeSet<_>>()
+        };
+        let of = |times: std::ops::Range<u32>| times.map(|it| format!("{it} 2 * * *")).collect();
+        assert_eq!(written("0 2 * * *", "30m"), of(0..30));
+        assert_eq!(written("CRON_TZ=Asia/Tokyo  50 2 * * *", "30m"), of(50..60));
+        let quarters =
+            (0..15).map(|it| format!("{it},{},{},{} * * * *", it + 15, it + 30, it + 45));
+        let mut quarters: BTreeSet<_> = quarters.skip(1).collect();
+        quarters.insert("*/15 * * * *".to_owned());
+        assert_eq!(written("*/15 * * * *", "14m59s"), quarters);
+        assert!(written("@weekly", "1h").contains("59 0 * * 0"));
+        assert_eq!(written("* * * * *", "59s"), BTreeSet::from(["* * * * *".to_owned()]));
     }
 
     #[test]
@@ -167,5 +210,17 @@ mod tests {
         assert_eq!(pod["restartPolicy"], "Never");
         assert_eq!(spec["jobTemplate"]["spec"]["backoffLimit"], 0);
         assert_eq!(container["args"][3], "nightly");
+    }
+
+    #[test]
+    fn who_may_remove_nothing_is_not_asked_to() {
+        let args = |expire| {
+            let wish = Wish { expire, ..Wish::default() };
+            let job = of(&schedule("0 2 * * *", None), &wish, ("a", "b")).unwrap();
+            let pod = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+            pod["containers"][0]["args"].to_string()
+        };
+        assert!(args(true).contains("\"nightly\",\"--expire\",\"--storage-location\""));
+        assert!(!args(false).contains("expire"));
     }
 }

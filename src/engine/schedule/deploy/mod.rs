@@ -30,6 +30,8 @@ pub struct Wish {
     pub image: String,
     /// The URL of the location, as pods reach it.
     pub location: String,
+    /// Whether older backups are expired after each run.
+    pub expire: bool,
     /// The account's name; by default that of all else.
     pub service_account: Option<String>,
     /// Annotations of the account, such as the role that it takes on in a cloud.

@@ -22,14 +22,14 @@ pub(super) async fn decide(
     let judgements = judge(&survey.candidates, &survey.policies, &survey.held, now);
     let candidates = survey.candidates.iter().zip(judgements);
     let mut fates: Vec<_> = candidates.map(|(it, judgement)| fate(it, &judgement)).collect();
+    for incomplete in &survey.incomplete {
+        fates.push(of_incomplete(store, survey, incomplete, now).await?);
+    }
     for fate in &mut fates {
         let is_unknown = fate.schedule.as_ref().is_some_and(|name| survey.unknown.contains(name));
         if is_unknown && fate.verdict == Fate::Remove {
             fate.become_so(Fate::Keep, "its schedule cannot be read".to_owned());
         }
-    }
-    for incomplete in &survey.incomplete {
-        fates.push(of_incomplete(store, survey, incomplete, now).await?);
     }
     let deleting = survey.deleting.iter().map(|name| {
         let schedule = survey.schedule_of(name).map(str::to_owned);

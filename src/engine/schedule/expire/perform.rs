@@ -1,5 +1,7 @@
 //! The expiry itself.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::Tools;
@@ -9,9 +11,11 @@ use super::records;
 use super::report::{BackupFate, Fate, Report};
 use super::survey::Survey;
 use super::users::Users;
+use crate::engine::clock::{Clock, TOLERANCE};
 use crate::engine::delete::{self, DeleteReport};
 use crate::engine::event::{Event, Stage};
 use crate::engine::report::{Phase, Problem, chain};
+use crate::engine::schedule::handled::Handled;
 use crate::engine::store::{self, BackupKeys};
 
 /// What is asked.
@@ -27,6 +31,8 @@ pub struct Request {
 struct Expiry<'a> {
     tools: &'a Tools,
     dry_run: bool,
+    clock: Clock,
+    /// When it was decided what goes.
     now: Timestamp,
     users: Users,
     warnings: Vec<Problem>,
@@ -38,12 +44,13 @@ struct Expiry<'a> {
 /// What goes wrong with one of them does not keep the others; it is in the report.
 pub async fn expire(tools: &Tools, request: &Request) -> Result<Report, Error> {
     tools.observer.observe(&Event::Stage(Stage::Planning));
-    let now = tools.clock.now();
+    let (clock, difference) = clock(tools, request.dry_run).await?;
+    let now = clock.now();
     let survey = Survey::make(&tools.store, request).await?;
     let mut fates = decide(&tools.store, &survey, now).await?;
     let (users, dry_run) = (Users::default(), request.dry_run);
-    let (warnings, errors) = (Vec::new(), Vec::new());
-    let mut expiry = Expiry { tools, dry_run, now, users, warnings, errors };
+    let (warnings, errors) = (difference.into_iter().collect(), Vec::new());
+    let mut expiry = Expiry { tools, dry_run, clock, now, users, warnings, errors };
     for problem in &survey.errors {
         expiry.fail(problem.clone());
     }
@@ -56,6 +63,35 @@ pub async fn expire(tools: &Tools, request: &Request) -> Result<Report, Error> {
     }
     let runs = expiry.remove_records(&survey, &fates).await;
     Ok(expiry.report(fates, runs))
+}
+
+/// The one of the machine's clock and the store's that is behind, and how they differ, if they do:
+/// whichever is wrong, what is to go must be over by both.
+///
+/// Asking for the store's writes an object, so a dry run goes by the machine's.
+async fn clock(tools: &Tools, dry_run: bool) -> Result<(Clock, Option<Problem>), store::Error> {
+    if dry_run {
+        return Ok((tools.clock, None));
+    }
+    let (store, machine) = (tools.store.time().await?, tools.clock.now());
+    let difference = difference(machine, store);
+    if let Some(problem) = &difference {
+        tools.observer.observe(&Event::Warning(problem));
+    }
+    Ok((Clock::set_to(store.min(machine)), difference))
+}
+
+/// Tells of a clock that is wrong, be it the machine's or the store's.
+fn difference(machine: Timestamp, store: Timestamp) -> Option<Problem> {
+    if machine.duration_since(store).abs() <= TOLERANCE {
+        return None;
+    }
+    let message = format!(
+        "by this machine's clock it is {machine}, by that of the storage location {store}; the \
+         earlier one was gone by"
+    );
+    let hint = "set the one that is wrong: dry runs and schedules go by this machine's";
+    Some(Problem::of_run("compare clocks", message).with_hint(hint))
 }
 
 impl Request {
@@ -104,10 +140,10 @@ impl Expiry<'_> {
     }
 
     async fn delete(&self, fate: &BackupFate) -> Result<DeleteReport, delete::Error> {
-        let Tools { store, snapshotters, observer, clock, .. } = self.tools;
+        let Tools { store, snapshotters, observer, .. } = self.tools;
         let (name, uid) = (&fate.name, fate.uid.as_deref());
         let request = delete::Request { name, uid, ignore_missing_snapshots: false };
-        delete::backup(store, snapshotters, observer, *clock, request).await
+        delete::backup(store, snapshotters, observer, self.clock, request).await
     }
 
     /// What the deletion had to say was told already.
@@ -128,14 +164,28 @@ impl Expiry<'_> {
         for fate in fates.iter().filter(|it| matches!(it.verdict, Fate::Removed | Fate::Remove)) {
             there.remove(&fate.name);
         }
-        let mut removed = 0;
+        let (mut removed, mut handled) = (0, BTreeMap::new());
         for run in records::obsolete(survey, &there, self.now) {
-            match records::remove(&self.tools.store, run, self.now, self.dry_run).await {
+            let handled = handled.entry(run.0).or_default();
+            match self.remove_record(survey, run, handled).await {
                 Ok(is_gone) => removed += usize::from(is_gone),
                 Err(error) => self.fail(of_run(run, &error)),
             }
         }
         removed
+    }
+
+    async fn remove_record(
+        &self,
+        survey: &Survey,
+        run: (&str, &str),
+        handled: &mut Handled,
+    ) -> Result<bool, store::Error> {
+        let store = &self.tools.store;
+        if records::is_needed(store, survey, run, handled, self.now).await? {
+            return Ok(false);
+        }
+        records::remove(store, run, self.now, self.dry_run).await
     }
 
     fn fail(&mut self, problem: Problem) {

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::survey::Survey;
+use crate::engine::schedule::handled::Handled;
 use crate::engine::store::{self, BackupStore, ScheduleKeys};
 
 /// So long the record of a run stays at least, whatever became of its backup.
@@ -24,12 +25,27 @@ pub(super) fn obsolete<'a>(
     };
     let runs = survey.runs.iter();
     let runs = runs.flat_map(|(schedule, names)| {
-        // By the newest a schedule knows up to when its times are handled.
+        // Mostly by the newest a schedule knows up to when its times are handled.
         let stays = usize::from(survey.is_there(schedule));
         names.iter().rev().skip(stays).map(move |name| (schedule, name))
     });
     let runs = runs.map(|(schedule, name)| (schedule.as_str(), name.as_str()));
     runs.filter(|(schedule, backup)| is_obsolete(schedule, backup)).collect()
+}
+
+/// Whether a schedule that is there knows by this record up to when its times are handled: without it,
+/// that time would be due again. What somebody asked for is newer and does not say.
+pub(super) async fn is_needed(
+    store: &BackupStore,
+    survey: &Survey,
+    run: (&str, &str),
+    handled: &mut Handled,
+    now: Timestamp,
+) -> Result<bool, store::Error> {
+    match survey.runs.get(run.0).filter(|_| survey.is_there(run.0)) {
+        Some(names) => handled.rests_on(store, run, names, now).await,
+        None => Ok(false),
+    }
 }
 
 /// Removes the record of a run, unless the store keeps it; tells whether it did.

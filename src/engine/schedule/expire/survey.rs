@@ -8,9 +8,10 @@ use super::error::Error;
 use super::perform::Request;
 use crate::engine::model::backup::Attempt;
 use crate::engine::model::filter::closest;
-use crate::engine::model::schedule::HoldRecord;
+use crate::engine::model::schedule::{HoldRecord, Schedule};
 use crate::engine::report::{Problem, chain};
 use crate::engine::schedule::retention::{Candidate, Policy};
+use crate::engine::schedule::template;
 use crate::engine::store::{self, BackupState, BackupStore};
 
 /// How many backups are looked at at once.
@@ -72,15 +73,22 @@ impl Survey {
         for name in names {
             match store.schedule(name).await {
                 Ok(None) => {}
-                Ok(Some(schedule)) => match Policy::of(&schedule.document) {
-                    Ok(policy) => drop(self.policies.insert(name.clone(), policy)),
-                    Err(error) => self.give_up_on(name, &error),
-                },
+                Ok(Some(schedule)) => self.read_rules(name, &schedule.document),
                 Err(error) if error.is_damage() => self.give_up_on(name, &error),
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    fn read_rules(&mut self, name: &str, schedule: &Schedule) {
+        if let Err(error) = template::check(schedule) {
+            return self.give_up_on(name, &error);
+        }
+        match Policy::of(schedule) {
+            Ok(policy) => drop(self.policies.insert(name.to_owned(), policy)),
+            Err(error) => self.give_up_on(name, &error),
+        }
     }
 
     async fn read_runs(
@@ -136,12 +144,12 @@ impl Survey {
         self.invalid.retain(|(name, _)| made.contains(name));
     }
 
-    /// Whether there is such a schedule, or anything that one of that name has left.
     /// Whether there is a schedule of this name, be it that it cannot be read.
     pub(super) fn is_there(&self, schedule: &str) -> bool {
         self.policies.contains_key(schedule) || self.unknown.contains(schedule)
     }
 
+    /// Whether there is such a schedule, or anything that one of that name has left.
     fn knows(&self, schedule: &str) -> bool {
         self.is_there(schedule)
             || self.runs.contains_key(schedule)

@@ -32,7 +32,9 @@ fn rules() -> impl Strategy<Value = (KeepRules, Option<i64>)> {
     let hours = prop::option::of(1..4_000i64);
     (counts, hours).prop_map(|((last, hourly, daily, weekly, monthly, yearly), hours)| {
         let within = hours.map(|hours| format!("{hours}h").parse().unwrap());
-        (KeepRules { last, hourly, daily, weekly, monthly, yearly, within }, hours)
+        let counts =
+            KeepRules { last, hourly, daily, weekly, monthly, yearly, ..KeepRules::default() };
+        (KeepRules { within, ..counts }, hours)
     })
 }
 
