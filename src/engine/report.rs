@@ -225,7 +225,7 @@ pub struct RestoreReport {
     pub backup: String,
     /// How it ended.
     pub phase: Phase,
-    /// How many objects had which outcome.
+    /// How many objects had which outcome, in all runs together.
     pub items: ItemCounts,
     /// The same by kind, `deployments.apps`.
     #[serde(default)]
@@ -304,7 +304,7 @@ pub struct ItemCounts {
     /// Changed to what the backup holds, be it in place or by being deleted and made anew: `updated` is
     /// also what the list of resources calls both.
     pub updated: u64,
-    /// There already, and the same.
+    /// There before the restore, and the same.
     pub unchanged: u64,
     /// Left out, for the reason in the plan.
     pub skipped: u64,

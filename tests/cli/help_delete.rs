@@ -60,7 +60,7 @@ async fn commands_that_delete_say_what_stays() {
     Delete the records of restores
 
     What was restored stays: objects, volumes and all. An interrupted restore cannot go on without its
-    record.
+    record: one that may have left workloads scaled down is deleted with --force only.
 
     Usage: bowline restore delete [OPTIONS] <NAME|--selector <SELECTOR>|--all>
 
@@ -77,6 +77,9 @@ async fn commands_that_delete_say_what_stays() {
 
           --confirm
               Do not ask
+
+          --force
+              Delete also what may have left workloads scaled down, and leave these to you
 
       -o, --output <FORMAT>
               Print data in this form

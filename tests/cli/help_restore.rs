@@ -159,6 +159,10 @@ async fn restore_commands_explain_themselves() {
           --image-mappings <OLD=NEW>
               Beginnings of images' names that are replaced
 
+          --hooks <FILE>
+              Commands that are run in restored pods, and containers that run before theirs: a file with
+              what Velero has below `spec.hooks`. What a pod's annotations say stands above it
+
           --include-outward
               Bring what acts outward, too, where the original lives beside its clone: Ingress and
               routes, jobs and cron jobs, custom resources, names for DNS, load balancers
@@ -171,10 +175,6 @@ async fn restore_commands_explain_themselves() {
 
           --quiesce <NAMESPACE/NAME>
               Workloads of the target that are scaled down while the restore works, and up again
-
-          --hooks <FILE>
-              Commands that are run in restored pods, and containers that run before theirs: a file with
-              what Velero has below `spec.hooks`. What a pod's annotations say stands above it
 
     (global options)
 

@@ -161,7 +161,7 @@ fn without_start(shown: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_an_unfinished_restore_scaled_down_is_described_and_told_by_its_deletion() {
+async fn what_may_have_left_workloads_scaled_down_is_described_so_and_deleted_by_force_only() {
     let site = Site::new();
     site.add_restore("copy", None);
     let record = "restores/copy/bowline-restore.json";
@@ -171,9 +171,43 @@ async fn what_an_unfinished_restore_scaled_down_is_described_and_told_by_its_del
     site.write(record, quiet);
     let described = site.run("restore describe copy").await;
     assert!(described.contains("ops/operator, until it goes on"), "{described}");
-    let deleted = site.run("restore delete copy --confirm").await;
+    site.add_restore("other", None);
+    assert_snapshot!(site.run("restore delete copy --confirm").await, @r#"
+    exit code: 1
+    --- stderr
+    error: restore "copy" may have left ops/operator scaled down
+    hint: bowline restore resume copy ends it, and gives back the pods; --force deletes its record all the same
+    "#);
+    let both = site.run("restore delete copy other --confirm").await;
+    assert!(both.starts_with("exit code: 3"), "{both}");
+    assert!(both.contains("restore other is deleted"), "{both}");
+    let deleted = site.run("restore delete copy --confirm --force").await;
     assert!(deleted.starts_with("exit code: 0"), "{deleted}");
     let told = "ops/operator may be scaled down still: kubectl --namespace=ops get \
                 deployments,statefulsets operator -o yaml";
     assert!(deleted.contains(told), "{deleted}");
+}
+
+#[tokio::test]
+async fn what_has_not_got_its_pods_back_or_cannot_be_read_is_deleted_by_force_only() {
+    let site = Site::new();
+    let mut result = partly_failed("ended");
+    result["errors"] = json!([{"scope": "namespace", "resource": "deployments.apps", "namespace": "ops",
+        "name": "operator", "operation": "quiesce", "status": 409,
+        "message": "not scaled up to 2 pods", "hint": null}]);
+    site.add_restore("ended", Some(&result));
+    let described = site.run("restore describe ended").await;
+    assert!(described.contains("ops/operator, until it goes on"), "{described}");
+    site.add_restore("damaged", None);
+    site.write("restores/damaged/bowline-restore.json", "{");
+    for (name, why) in [
+        ("ended", "restore \"ended\" may have left ops/operator scaled down"),
+        ("damaged", "whether restore \"damaged\" left workloads scaled down is not known"),
+    ] {
+        let refused = site.run(&format!("restore delete {name} --confirm")).await;
+        assert!(refused.contains(why), "{refused}");
+        assert!(site.path(&format!("restores/{name}")).exists());
+    }
+    let deleted = site.run("restore delete ended damaged --confirm --force").await;
+    assert!(deleted.starts_with("exit code: 0"), "{deleted}");
 }

@@ -1,8 +1,11 @@
 //! `bowline restore drill`.
 
 use insta::assert_snapshot;
+use serde_json::json;
 
+use crate::api_server::site_with_cluster;
 use crate::help::help;
+use crate::schedules::{add, add_run};
 use crate::site::Site;
 
 #[tokio::test]
@@ -65,9 +68,6 @@ async fn a_drill_explains_itself() {
           --allow-empty-volumes
               Bring a claim without a usable snapshot back as an EMPTY one, instead of failing for it
 
-          --storage-class-mappings <OLD:NEW>
-              Storage classes of claims, volumes and claim templates that are replaced
-
           --zone-mappings <OLD:NEW>
               Zones whose volumes are made in another one
 
@@ -76,6 +76,12 @@ async fn a_drill_explains_itself() {
               volumes
 
               [env: AWS_CLUSTER_NAME]
+
+          --trusted-accounts <ID>
+              Accounts of AWS whose shared snapshots may be used, besides your own
+
+          --ebs-kms-key-id <KEY>
+              The KMS key that new EBS volumes are encrypted with (default: the key of the old ones)
 
           --ready-timeout <DURATION>
               How long what was made may take to be ready
@@ -105,6 +111,24 @@ async fn a_drill_explains_itself() {
 
       -h, --help
               Print help (see a summary with '-h')
+
+    Objects:
+          --resource-modifier-configmap <[NAMESPACE/]NAME>
+              Velero's resource modifiers, which change objects on their way: the `ConfigMap` that holds
+              them (a bare NAME: in namespace velero)
+
+          --resource-modifiers-file <FILE>
+              The same modifiers in a file
+
+          --storage-class-mappings <OLD:NEW>
+              Storage classes of claims, volumes and claim templates that are replaced
+
+          --image-mappings <OLD=NEW>
+              Beginnings of images' names that are replaced
+
+          --hooks <FILE>
+              Commands that are run in restored pods, and containers that run before theirs: a file with
+              what Velero has below `spec.hooks`. What a pod's annotations say stands above it
 
     (global options)
 
@@ -152,8 +176,8 @@ async fn what_makes_no_sense_is_refused_before_anything_is_looked_at() {
     assert_snapshot!(site.run("restore drill --from-schedule nightly").await, @r#"
     exit code: 4
     --- stderr
-    error: schedule "nightly" has no good backup in file:///HOME/location
-    hint: bowline backup get -l velero.io/schedule-name=NAME lists those that there are; --allow-partially-failed takes one that is PartiallyFailed
+    error: there is no backup of schedule "nightly" in file:///HOME/location
+    hint: bowline schedule get lists what there is
     "#);
     assert_snapshot!(site.run("restore drill --clean-up=nightly").await, @r#"
     exit code: 4
@@ -166,4 +190,24 @@ async fn what_makes_no_sense_is_refused_before_anything_is_looked_at() {
     --- stderr
     nothing is left of any drill
     ");
+}
+
+#[tokio::test]
+async fn a_drill_takes_the_very_backup_of_a_schedule_that_a_restore_would_take() {
+    let (site, _server) = site_with_cluster().await;
+    add_run(&site, "nightly", "nightly-1", 30, Some("Completed"));
+    add_run(&site, "nightly", "nightly-2", 20, Some("Completed"));
+    add_run(&site, "nightly", "nightly-3", 10, Some("PartiallyFailed"));
+    let drill = "restore drill --from-schedule nightly --dry-run";
+    let shown = site.run(drill).await;
+    assert!(shown.contains("schedule nightly: nightly-2 (Completed"), "{shown}");
+    let shown = site.run(&format!("{drill} --allow-partially-failed")).await;
+    assert!(shown.contains("nightly: nightly-3 (PartiallyFailed"), "{shown}");
+    add(&site, "nightly", |document| document["bowline"]["clusterUid"] = json!("another"));
+    assert_snapshot!(site.run(drill).await, @r#"
+    exit code: 4
+    --- stderr
+    error: there is no backup of schedule "nightly" in file:///HOME/location
+    hint: bowline backup get -l velero.io/schedule-name=nightly lists those of other clusters; --from-backup restores any
+    "#);
 }

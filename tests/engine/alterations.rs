@@ -1,11 +1,11 @@
 //! What a person wants changed on the way: shown before, done as shown, and refused if it means nothing.
 
-use bowline::engine::model::restore::ResourceModifier;
+use bowline::engine::model::restore::{ExistingResourcePolicy, ResourceModifier};
 use bowline::engine::report::{Phase, chain};
 use bowline::engine::restore::{PlanDocument, PlannedItem, Request};
 use serde_json::{Value, json};
 
-use crate::application::{backed_up, object, restore, target};
+use crate::application::{backed_up, backup, object, restore, source, target};
 use crate::fake_cluster::DRIVER;
 use crate::fake_world::World;
 use crate::faults::Script;
@@ -49,6 +49,83 @@ async fn a_modifier_does_what_the_plan_shows_and_a_second_restore_finds_it_uncha
     assert_eq!(world.cluster.get("deployments.apps/shop/web")["spec"]["replicas"], 1);
     let report = world.restore(&modified("again", REPLICAS)).await.unwrap();
     assert_eq!((report.items.created, report.warnings.len()), (0, 0), "{:?}", report.warnings);
+}
+
+/// What else is done to an object that is made does not touch one that is there.
+#[tokio::test(start_paused = true)]
+async fn an_update_shows_the_alterations_that_it_brings_and_nothing_else() {
+    const WEB: &str = "deployments.apps/shop/web";
+    let world = backed_up().await;
+    let pause = |object: &mut Value| object["spec"]["paused"] = json!(true);
+    world.cluster.edit(WEB, pause);
+    world.cluster.edit("services/shop/web", |it| it["spec"]["ports"][0]["targetPort"] = json!(1));
+    let mut request = modified("r", REPLICAS);
+    request.spec.existing_resource_policy = Some(ExistingResourcePolicy::Update);
+    let images = ("registry.example.com".to_owned(), "mirror.example.com".to_owned());
+    request.spec.image_mapping = [images].into();
+    let plan = plan_of(&world, &request).await;
+    assert_eq!(changes(&plan, "services", "web"), [""; 0]);
+    let image = "image registry.example.com/app:1 -> mirror.example.com/app:1";
+    let brought = [image, "modifier rule 1: /spec/replicas"];
+    assert_eq!(changes(&plan, "deployments.apps", "web"), brought);
+    let web = plan.items.iter().find(|it| it.resource == "deployments.apps").unwrap();
+    let mut fields: Vec<_> = web.differences.iter().map(|it| it.path.as_str()).collect();
+    fields.sort_unstable();
+    let image = "/spec/template/spec/containers[name=web]/image";
+    assert_eq!(fields, ["/spec/paused", "/spec/replicas", image]);
+
+    assert_eq!(world.restore(&request).await.unwrap().errors, []);
+    world.cluster.edit(WEB, pause);
+    request.name = "again".to_owned();
+    let plan = plan_of(&world, &request).await;
+    assert_eq!(changes(&plan, "deployments.apps", "web"), [""; 0]);
+}
+
+/// Of very many differences the first are told, and all of them decide what an update changes.
+#[tokio::test(start_paused = true)]
+async fn an_alteration_behind_very_many_differences_is_shown() {
+    let rule =
+        "- conditions: {groupResource: configmaps, namespaces: [shop], resourceNameRegex: many}
+  patches: [{operation: replace, path: /data/z, value: altered}]
+";
+    let mut data: serde_json::Map<String, Value> =
+        (0..150).map(|n| (format!("k{n:03}"), json!("old"))).collect();
+    data.insert("z".to_owned(), json!("z"));
+    let world = source();
+    world.cluster.add(object("v1", "ConfigMap", "shop", "many", &json!({"data": data})));
+    assert_eq!(world.back_up(&backup()).await.unwrap().errors, []);
+    world.cluster.edit("configmaps/shop/many", |it| {
+        for value in it["data"].as_object_mut().unwrap().values_mut() {
+            *value = json!("new");
+        }
+    });
+    let mut request = modified("r", rule);
+    request.spec.existing_resource_policy = Some(ExistingResourcePolicy::Update);
+    let plan = plan_of(&world, &request).await;
+    assert_eq!(changes(&plan, "configmaps", "many"), ["modifier rule 1: /data/z"]);
+}
+
+/// A container that was put between others is one field of the plan, and the update takes it out alone.
+#[tokio::test(start_paused = true)]
+async fn an_inserted_container_is_taken_out_and_the_others_stay() {
+    const WEB: &str = "deployments.apps/shop/web";
+    let world = backed_up().await;
+    world.cluster.edit(WEB, |it| {
+        let containers = &mut it["spec"]["template"]["spec"]["containers"];
+        containers[0]["terminationMessagePath"] = json!("/dev/termination-log");
+        let proxy = json!({"name": "proxy", "image": "proxy"});
+        containers.as_array_mut().unwrap().insert(0, proxy);
+    });
+    let mut request = restore("r");
+    request.spec.existing_resource_policy = Some(ExistingResourcePolicy::Update);
+    let plan = plan_of(&world, &request).await;
+    let web = plan.items.iter().find(|it| it.resource == "deployments.apps").unwrap();
+    let fields: Vec<_> = web.differences.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(fields, ["/spec/template/spec/containers[name=proxy]"]);
+    assert_eq!(world.restore(&request).await.unwrap().errors, []);
+    let containers = &world.cluster.get(WEB)["spec"]["template"]["spec"]["containers"];
+    let [web] = &containers.as_array().unwrap()[..] else { panic!("{containers}") };
+    assert_eq!(web["terminationMessagePath"], "/dev/termination-log");
 }
 
 #[tokio::test(start_paused = true)]

@@ -178,6 +178,49 @@ async fn a_fresh_cluster_lacks_what_a_plan_would_create() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cluster_into_which_it_was_restored_differs_in_what_was_changed_since() {
+    let world = target(&backed_up().await);
+    assert_eq!(world.restore(&restore("rescue")).await.unwrap().errors, []);
+    let (told, footer) = cluster(&world, &Filter::default()).await;
+    assert_eq!(told.words(), [""; 0]);
+    assert!(footer.counts["same"] > 15, "{footer:?}");
+    let claim = "persistentvolumeclaims/shop/data-db-0";
+    world.cluster.edit(claim, |it| {
+        it["metadata"]["annotations"] = json!({});
+        it["spec"]["volumeName"] = json!("another");
+    });
+    let (told, _) = cluster(&world, &Filter::default()).await;
+    let changed = format!("changed {claim} /spec/volumeName");
+    assert!(told.words().contains(&changed), "{:?}", told.words());
+}
+
+/// Applied by hand, it keeps its annotations, and has a new and empty volume.
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_was_made_again_since_the_restore_is_on_another_volume() {
+    let world = target(&backed_up().await);
+    assert_eq!(world.restore(&restore("rescue")).await.unwrap().errors, []);
+    let claim = "persistentvolumeclaims/shop/data-db-0";
+    let volume = world.cluster.get(claim)["spec"]["volumeName"].clone();
+    let mut fresh = world.cluster.get(&format!("persistentvolumes/{}", volume.as_str().unwrap()));
+    fresh["metadata"] = json!({"name": "fresh"});
+    world.cluster.add(fresh);
+    world.cluster.edit(claim, |it| it["spec"]["volumeName"] = json!("fresh"));
+    let (told, _) = cluster(&world, &Filter::default()).await;
+    let changed = format!("changed {claim} /spec/volumeName");
+    assert!(told.words().contains(&changed), "{:?}", told.words());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_read_volumes_is_told_that_restored_ones_are_not_known() {
+    let world = target(&backed_up().await);
+    assert_eq!(world.restore(&restore("rescue")).await.unwrap().errors, []);
+    world.cluster.forbid("persistentvolumes");
+    let (_, footer) = cluster(&world, &Filter::default()).await;
+    let names: Vec<_> = footer.not_compared.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["which volumes a restore of this backup made", "persistentvolumes"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_may_not_be_read_is_told_and_not_called_missing() {
     let world = changed().await;
     world.cluster.forbid("configmaps");

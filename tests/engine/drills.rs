@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bowline::engine::clock::Clock;
+use bowline::engine::context::Right;
 use bowline::engine::drill::{
     self, Cause, Check, DrillReport, Error, Fate, Request, Scratch, Which,
 };
 use bowline::engine::model::drill::{Checked, Drill, Verdict};
 use bowline::engine::model::restore::RestoreSpec;
+use bowline::engine::restore::{PlanDocument, Verdict as PlanVerdict};
+use bowline::engine::stop::Stop;
 use serde_json::{Value, json};
 
 use crate::application::{backed_up, backup, object, source};
-use crate::fake_world::{Process, World, now};
+use crate::fake_world::{Process, World};
 use crate::faults::Script;
 
 type DrillResult = Result<DrillReport, Error>;
 
-const HOUR: Duration = Duration::from_hours(1);
-
-fn request() -> Request {
+pub(crate) fn request() -> Request {
     Request {
         spec: RestoreSpec { backup_name: "nightly".to_owned(), ..RestoreSpec::default() },
         options: <_>::default(),
@@ -57,25 +57,25 @@ fn answer(exit_code: Option<i32>) -> Checked {
     Checked { command, exit_code, fault: None, output, seconds: 0 }
 }
 
-async fn run(process: &Process) -> Option<DrillResult> {
+pub(crate) async fn run(process: &Process) -> Option<DrillResult> {
     process.until_killed(Box::pin(drill::run(&process.context, &request(), None))).await
 }
 
-async fn drilled(world: &World) -> DrillReport {
+pub(crate) async fn drilled(world: &World) -> DrillReport {
     run(&world.start(Script::Sound)).await.unwrap().unwrap()
 }
 
-async fn clean_up(world: &World, which: &Which) -> drill::CleanUpReport {
+pub(crate) async fn clean_up(world: &World, which: &Which) -> drill::CleanUpReport {
     let process = world.start(Script::Sound);
     drill::clean_up(&process.context, which, Duration::from_mins(5)).await.unwrap()
 }
 
-async fn drills(world: &World) -> Vec<Drill> {
+pub(crate) async fn drills(world: &World) -> Vec<Drill> {
     world.backups().drills_of("nightly").await.unwrap()
 }
 
 /// What is in the cluster, whatever version it has.
-fn content(world: &World) -> BTreeMap<String, Value> {
+pub(crate) fn content(world: &World) -> BTreeMap<String, Value> {
     let mut objects = world.cluster.objects();
     for object in objects.values_mut() {
         object["metadata"]["resourceVersion"] = Value::Null;
@@ -84,7 +84,7 @@ fn content(world: &World) -> BTreeMap<String, Value> {
 }
 
 /// What is there that was not before, or no longer is.
-async fn remains(world: &World, before: &BTreeMap<String, Value>) -> Vec<String> {
+pub(crate) async fn remains(world: &World, before: &BTreeMap<String, Value>) -> Vec<String> {
     let after = content(world);
     let mut found: Vec<String> = after
         .iter()
@@ -136,6 +136,14 @@ async fn what_is_drilled_is_closed_off_and_holds_nothing_that_acts_outward() {
     let policy = found("networkpolicies.networking.k8s.io/NS/bowline-drill")["spec"].clone();
     assert_eq!(policy["podSelector"], json!({}));
     assert_eq!(policy["policyTypes"], json!(["Ingress", "Egress"]));
+    let own = json!({"namespaceSelector": {"matchLabels": {"bowline.io/drill-uid": **uid}}});
+    assert_eq!(policy["ingress"], json!([{"from": [own]}]));
+    let [inside, names] = &policy["egress"].as_array().unwrap()[..] else { panic!("{policy}") };
+    assert_eq!(*inside, json!({"to": [own]}));
+    let node_local = json!({"ipBlock": {"cidr": "169.254.20.10/32"}});
+    assert_eq!(names["to"], json!([{"namespaceSelector": {}}, node_local]));
+    let ports = names["ports"].as_array().unwrap();
+    assert!(ports.iter().all(|it| it["port"] == 53 || it["port"] == 5353), "{ports:?}");
     assert_eq!(found("services/NS/web")["spec"]["type"], "ClusterIP");
     assert_eq!(found("services/NS/web")["spec"]["ports"][0].get("nodePort"), None);
     assert!(world.cluster.find(&format!("widgets.example.com/{namespace}/main")).is_none());
@@ -150,6 +158,72 @@ async fn what_is_drilled_is_closed_off_and_holds_nothing_that_acts_outward() {
     let report = clean_up(&world, &Which::Named("nightly".to_owned())).await;
     assert_eq!(report.items[0].state, Fate::Done, "{report:?}");
     assert_eq!(remains(&world, &before).await, [""; 0]);
+}
+
+/// The rules of the restore that is rehearsed are for more than a drill makes, and open what it closes.
+#[tokio::test(start_paused = true)]
+async fn the_modifiers_of_a_restore_neither_end_its_drill_nor_open_it() {
+    let world = backed_up().await;
+    let drill = async |kind: &str, path: &str, value: &str| {
+        let rule = format!(
+            "- conditions: {{groupResource: {kind}}}\n  patches: [{{operation: add, path: {path}, \
+             value: '{value}'}}]\n"
+        );
+        let mut request = Request { keep: true, ..request() };
+        request.spec.resource_modifier_rules =
+            Some(format!("version: v1\nresourceModifierRules:\n{rule}"));
+        drill::run(&world.start(Script::Sound).context, &request, None).await
+    };
+    for kind in ["widgets.example.com", "namespaces"] {
+        let report = drill(kind, "/metadata/labels/a", "b").await.unwrap();
+        assert_eq!(report.evidence.verdict, Verdict::Passed, "{:?}", report.evidence.reason);
+    }
+    let report = drill("services", "/spec/type", "LoadBalancer").await.unwrap();
+    let service = format!("services/{}/web", report.evidence.namespaces["shop"]);
+    assert_eq!(world.cluster.get(&service)["spec"]["type"], "ClusterIP");
+    let idle = drill("endpoints", "/metadata/labels/a", "b").await;
+    assert!(matches!(idle, Err(Error::Restore(_))), "{idle:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_says_what_a_drill_makes_and_all_that_it_needs_to_be_allowed() {
+    let world = backed_up().await;
+    let before = content(&world);
+    world.cluster.deny("delete namespaces");
+    let mut plan = PlanDocument::default();
+    let process = world.start(Script::Sound);
+    drill::plan(&process.context, &request(), &mut plan).await.unwrap();
+    let missing: Vec<_> = Right::missing(&plan.rights).into_iter().map(|it| it.action).collect();
+    assert_eq!(missing, ["delete namespaces"]);
+    let made: Vec<_> = plan.items.iter().filter(|it| it.verdict == PlanVerdict::Create).collect();
+    assert!(made.iter().any(|it| it.resource == "statefulsets.apps"));
+    // The drill itself makes them, closed off.
+    assert!(!made.iter().any(|it| it.resource == "namespaces"), "{made:?}");
+    assert_eq!(remains(&world, &before).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn namespaces_of_the_system_are_drilled_only_if_they_are_named() {
+    let world = source();
+    let settings = json!({"data": {"a": "b"}});
+    world.cluster.add(object("v1", "ConfigMap", "kube-system", "own", &settings));
+    let mut both = backup();
+    both.spec.included_namespaces = vec!["shop".to_owned(), "kube-system".to_owned()];
+    world.back_up(&both).await.unwrap();
+    let drilled = async |named: &[&str]| {
+        let mut request = request();
+        request.spec.included_namespaces = named.iter().map(|it| (*it).to_owned()).collect();
+        let process = world.start(Script::Sound);
+        let report = drill::run(&process.context, &request, None).await.unwrap();
+        report.evidence.namespaces.into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(drilled(&[]).await, ["shop"]);
+    assert_eq!(drilled(&["kube-system"]).await, ["kube-system"]);
+    let process = world.start(Script::Sound);
+    let mut none = request();
+    none.spec.excluded_namespaces = vec!["shop".to_owned()];
+    let refused = drill::run(&process.context, &none, None).await;
+    assert!(matches!(refused, Err(Error::NoNamespaces { .. })), "{refused:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,6 +260,21 @@ async fn what_does_not_come_back_or_up_fails_the_drill_and_goes_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_backup_of_which_a_drill_makes_nothing_has_not_passed() {
+    let world = source();
+    let mut widgets = backup();
+    widgets.spec.included_resources = vec!["widgets.example.com".to_owned()];
+    world.back_up(&widgets).await.unwrap();
+    let process = world.start(Script::Sound);
+    let check = Look { world: world.clone(), exit_code: 0 };
+    let report = drill::run(&process.context, &request(), Some(&check)).await.unwrap();
+    let evidence = report.evidence;
+    assert_eq!(evidence.verdict, Verdict::Failed, "{:?}", evidence.restore);
+    assert!(evidence.reason.unwrap().starts_with("nothing was made"));
+    assert_eq!(evidence.check, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_object_whose_controller_is_not_there_does_not_hold_the_drill() {
     let world = source();
     let mut held = object("v1", "ConfigMap", "shop", "held", &json!({"data": {}}));
@@ -195,28 +284,6 @@ async fn an_object_whose_controller_is_not_there_does_not_hold_the_drill() {
     let before = content(&world);
     assert_eq!(drilled(&world).await.take_down.left, []);
     assert_eq!(remains(&world, &before).await, [""; 0]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_cannot_be_taken_down_is_named_and_goes_with_the_next_clean_up() {
-    let world = backed_up().await;
-    let before = content(&world);
-    let process = world.start(Script::Sound);
-    let kept = Request { keep: true, ..request() };
-    let report = drill::run(&process.context, &kept, None).await.unwrap();
-    let namespace = report.evidence.namespaces["shop"].clone();
-    let mut held = object("v1", "ConfigMap", &namespace, "held", &json!({"data": {}}));
-    held["metadata"]["finalizers"] = json!(["example.com/hold"]);
-    world.cluster.add(held);
-    let left = clean_up(&world, &Which::All).await;
-    assert!(left.is_incomplete());
-    assert_eq!(left.items[0].left[0].name.as_ref(), Some(&namespace));
-    let held = format!("configmaps/{namespace}/held");
-    world.cluster.edit(&held, |it| it["metadata"]["finalizers"] = json!([]));
-    world.cluster.remove(&format!("namespaces/{namespace}"));
-    assert!(!clean_up(&world, &Which::All).await.is_incomplete());
-    assert_eq!(remains(&world, &before).await, [""; 0]);
-    assert_eq!(clean_up(&world, &Which::All).await.items, []);
 }
 
 /// The identity of the only drill, if it is known.
@@ -256,20 +323,6 @@ async fn a_drill_that_is_killed_at_any_call_leaves_nothing_that_a_clean_up_does_
         }
         assert_eq!(remains(&world, &before).await, [""; 0], "{place}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_next_drill_of_a_backup_takes_down_what_a_killed_one_left() {
-    let world = backed_up().await;
-    let before = content(&world);
-    assert!(run(&world.start(Script::KilledBefore(25))).await.is_none());
-    assert_ne!(remains(&world, &before).await, [""; 0]);
-    let mut later = world.start(Script::Sound);
-    later.context.clock = Clock::Fixed(now().now() + 4 * HOUR);
-    let report = run(&later).await.unwrap().unwrap();
-    assert_eq!(report.evidence.verdict, Verdict::Passed);
-    assert_eq!(remains(&world, &before).await, [""; 0]);
-    assert!(drills(&world).await.iter().all(|drill| drill.is_down));
 }
 
 #[tokio::test(start_paused = true)]
@@ -344,6 +397,75 @@ async fn a_drill_that_is_asked_to_stop_takes_itself_down() {
     }
 }
 
+/// A check in whose midst somebody asks to stop.
+struct IsStopped(Stop);
+
+#[async_trait]
+impl Check for IsStopped {
+    async fn run(&self, _: &Scratch) -> Checked {
+        self.0.ask();
+        std::future::pending().await
+    }
+
+    fn timed_out(&self, _after: Duration) -> Checked {
+        answer(None)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drill_that_was_to_be_kept_is_taken_down_if_it_breaks_off() {
+    let world = backed_up().await;
+    let before = content(&world);
+    let process = world.start(Script::Sound);
+    let (kept, check) = (Request { keep: true, ..request() }, IsStopped(process.stop.clone()));
+    let broken = drill::run(&process.context, &kept, Some(&check)).await.unwrap_err();
+    assert!(matches!(&broken, Error::Broken { left, .. } if left.is_empty()), "{broken:?}");
+    assert_eq!(remains(&world, &before).await, [""; 0]);
+    assert!(drills(&world).await[0].is_down);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_takes_too_long_fails_the_drill() {
+    let world = backed_up().await;
+    let before = content(&world);
+    let process = world.start(Script::Sound);
+    let report = drill::run(&process.context, &request(), Some(&Hangs)).await.unwrap();
+    assert_eq!(report.evidence.verdict, Verdict::Failed);
+    assert_eq!(report.evidence.check.unwrap().fault.unwrap(), "took longer than 300s");
+    assert_eq!(remains(&world, &before).await, [""; 0]);
+}
+
+/// A check that does not come to an end.
+struct Hangs;
+
+#[async_trait]
+impl Check for Hangs {
+    async fn run(&self, _: &Scratch) -> Checked {
+        std::future::pending().await
+    }
+
+    fn timed_out(&self, after: Duration) -> Checked {
+        Checked { fault: Some(format!("took longer than {after:?}")), ..answer(None) }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drill_that_does_not_come_to_an_end_is_taken_down() {
+    let source = backed_up().await;
+    let before = content(&source);
+    for call in 20.. {
+        let world = source.copy().await;
+        let process = world.start(Script::Waits(call));
+        let result = run(&process).await.unwrap();
+        assert!(process.faults.struck(), "no call was waited for too long");
+        let Err(Error::Broken { source, left, .. }) = result else { continue };
+        let Cause::TooLong = *source else { continue };
+        assert_eq!(left, [], "at call {call}");
+        assert_eq!(remains(&world, &before).await, [""; 0], "at call {call}");
+        return;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_drilled_or_taken_down_again_is_refused_before_anything_is_made() {
     let world = backed_up().await;
@@ -361,10 +483,12 @@ async fn what_cannot_be_drilled_or_taken_down_again_is_refused_before_anything_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_drill_showed_goes_with_its_backup() {
+async fn a_volume_that_could_not_be_removed_again_is_not_made() {
     let world = backed_up().await;
-    drilled(&world).await;
-    world.delete("nightly").await.unwrap();
-    let keys = world.bucket.keys().await;
-    assert!(!keys.iter().any(|key| key.contains("drills")), "{keys:?}");
+    let before = content(&world);
+    world.cloud.refuse("fake:DeleteVolume");
+    let refused = run(&world.start(Script::Sound)).await.unwrap().unwrap_err();
+    assert!(refused.to_string().contains("fake:DeleteVolume"), "{refused}");
+    assert_eq!(remains(&world, &before).await, [""; 0]);
+    assert!(drills(&world).await.is_empty());
 }

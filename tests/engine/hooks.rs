@@ -49,6 +49,9 @@ async fn a_failed_pre_hook_keeps_the_snapshot_back_and_the_post_hook_is_tried() 
     let failed: Vec<_> = report.errors.iter().filter_map(|it| it.name.as_deref()).collect();
     assert_eq!(failed, ["db-0", "data-db-0", "db-0"]);
     assert!(report.errors[1].message.contains("onError is Fail"), "{:?}", report.errors);
+    let hints: Vec<_> = report.errors.iter().map(|it| it.hint.as_deref().unwrap_or("")).collect();
+    assert_eq!(hints[0], "correct the hook; onError Continue takes the snapshots all the same");
+    assert!(hints[2].starts_with("see whether the application goes on"), "{hints:?}");
     let document = world.backups().backup("nightly").await.unwrap();
     let written = format!("{document:?}");
     assert!(written.contains("hooksAttempted") && written.contains("hooksFailed"), "{written}");
@@ -65,6 +68,8 @@ async fn a_failed_pre_hook_that_continues_is_an_error_beside_the_snapshot() {
     assert_eq!(state(&report, "data-db-0"), "completed");
     assert_eq!(report.errors.len(), 1);
     assert_eq!(report.errors[0].operation.as_deref(), Some("run pre hook"));
+    let hint = "correct the hook; its onError is Continue: snapshots were taken all the same";
+    assert_eq!(report.errors[0].hint.as_deref(), Some(hint));
 }
 
 #[tokio::test(start_paused = true)]

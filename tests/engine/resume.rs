@@ -1,6 +1,7 @@
 //! A restore goes on under its name: after an interruption, after errors, from another machine.
 
 use bowline::engine::logs::{Reader, State};
+use bowline::engine::model::restore::ExistingResourcePolicy;
 use bowline::engine::report::{Phase, RestoreReport};
 use bowline::engine::restore::{self, Error, Start, Verdict};
 use bowline::engine::store::{RestoreEntry, RestoreKeys};
@@ -58,7 +59,15 @@ async fn what_could_not_be_done_is_done_by_the_next_run_of_the_same_restore() {
     let second = resume(&world).await.unwrap();
     assert_eq!((second.phase, second.run), (Phase::Completed, 2), "{:?}", second.errors);
     assert_eq!(second.uid, first.uid);
-    assert_eq!((second.items.created, second.kinds["services"].created), (1, 1));
+    assert_eq!(second.kinds["services"].created, 1);
+    let whole = (first.items.created + 1, first.items.unchanged, 0);
+    assert_eq!((second.items.created, second.items.unchanged, second.items.failed), whole);
+    assert!(second.kinds["persistentvolumes"].created > 0, "{:?}", second.kinds);
+    let list = RestoreKeys("rescue").resource_list();
+    let list = world.backups().newest("rescue", &list).await.unwrap();
+    let list: serde_json::Value = world.backups().json_gz(&list).await.unwrap();
+    let claims = json!(["shop/data-db-0(created)", "shop/files(created)"]);
+    assert_eq!(list["v1/PersistentVolumeClaim"], claims);
     assert_eq!(self::volumes(&world), volumes, "no volume is made twice");
     assert_eq!(faults_of(&source, &world, "shop"), [""; 0]);
     let entry = recorded(&world).await;
@@ -101,7 +110,35 @@ async fn what_an_api_does_not_tell_of_is_refused_and_made_by_the_next_run() {
     assert!(error.hint.as_ref().unwrap().contains("restore resume"), "{error:?}");
     world.cluster.silence("widgets.example.com", false);
     let second = resume(&world).await.unwrap();
-    assert_eq!((second.phase, second.items.created), (Phase::Completed, 1), "{:?}", second.errors);
+    assert_eq!(second.phase, Phase::Completed, "{:?}", second.errors);
+    assert_eq!(second.items.created, first.items.created + 1);
+}
+
+/// The newest list alone says that it failed.
+#[tokio::test(start_paused = true)]
+async fn what_the_first_run_updated_is_told_by_the_third_although_the_second_failed_at_it() {
+    const WIDGET: &str = "widgets.example.com/shop/main";
+    let source = backed_up().await;
+    let world = target(&source.copy().await);
+    let shop = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
+    world.cluster.add(shop);
+    for id in [WIDGETS, WIDGET] {
+        world.cluster.add(source.cluster.get(id));
+    }
+    world.cluster.edit(WIDGET, |it| it["spec"]["size"] = json!(9));
+    world.cluster.refuse_creates("services", true);
+    let mut request = restore("rescue");
+    request.spec.existing_resource_policy = Some(ExistingResourcePolicy::Update);
+    let first = world.restore(&request).await.unwrap();
+    assert_eq!(first.kinds["widgets.example.com"].updated, 1, "{:?}", first.errors);
+    world.cluster.silence("widgets.example.com", true);
+    let second = resume(&world).await.unwrap();
+    assert_eq!(second.kinds["widgets.example.com"].failed, 1, "{:?}", second.errors);
+    world.cluster.silence("widgets.example.com", false);
+    world.cluster.refuse_creates("services", false);
+    let third = resume(&world).await.unwrap();
+    assert_eq!(third.phase, Phase::Completed, "{:?}", third.errors);
+    assert_eq!(third.kinds["widgets.example.com"].updated, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! Objects in another version than the one that their cluster prefers.
 
 use bowline::engine::backup::{ApiVersions, Request};
+use bowline::engine::model::restore::ExistingResourcePolicy;
 use bowline::engine::model::selector::Selectors;
 use bowline::engine::report::Phase;
 use bowline::engine::restore::diff::Filter;
@@ -231,6 +232,46 @@ async fn a_backup_of_all_versions_is_in_order_and_counts_each_object_once() {
     assert_eq!(told(&report.problems), [""; 0]);
     assert_eq!(told(&report.warnings), [""; 0]);
     assert!(report.verified, "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_the_backups_definition_brings_is_refused_with_how_it_comes() {
+    let source = source();
+    source.cluster.add(definition(&["v2", "v1"], &json!(null)));
+    let size = json!({"spec": {"size": 3}});
+    source.cluster.add(object("tools.example.com/v2", "Gadget", "shop", "main", &size));
+    assert_eq!(source.back_up(&backup()).await.unwrap().errors, []);
+    let target = serving(&source, &["v1"]);
+    let planned = planned(&target).await;
+    assert_eq!(planned.verdict, Verdict::Refuse);
+    let hint = planned.hint.unwrap();
+    assert!(hint.starts_with("--existing-resource-policy=update brings"), "{hint}");
+
+    let mut request = restore("rescue");
+    request.spec.existing_resource_policy = Some(ExistingResourcePolicy::Update);
+    let first = target.restore(&request).await.unwrap();
+    let [error] = &first.errors[..] else { panic!("{:#?}", first.errors) };
+    assert!(error.hint.as_ref().unwrap().contains("restore resume"), "{error:?}");
+    let second = target.restore(&request).await.unwrap();
+    assert_eq!(second.phase, Phase::Completed, "{:?}", second.errors);
+    assert_eq!(second.kinds["customresourcedefinitions.apiextensions.k8s.io"].updated, 1);
+    assert_eq!(target.cluster.get(GADGET)["spec"]["size"], 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_of_the_definition_that_was_refused_is_not_advised() {
+    let source = source();
+    source.cluster.add(definition(&["v2", "v1"], &json!(null)));
+    let size = json!({"spec": {"size": 3}});
+    source.cluster.add(object("tools.example.com/v2", "Gadget", "shop", "main", &size));
+    assert_eq!(source.back_up(&backup()).await.unwrap().errors, []);
+    let target = serving(&source, &["v1", "v3"]);
+    let mut request = restore("rescue");
+    request.spec.existing_resource_policy = Some(ExistingResourcePolicy::Update);
+    let plan = target.start(Script::Sound).engine.plan_restore(&request).await.unwrap();
+    let gadget = plan.items.iter().find(|it| it.resource == "gadgets.tools.example.com").unwrap();
+    let hint = gadget.hint.as_deref().unwrap();
+    assert!(hint.starts_with("a backup made with"), "{hint}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -119,6 +119,8 @@ pub enum Operation {
     Restore,
     /// The end of snapshots.
     Delete,
+    /// The end of volumes that were made from snapshots.
+    TakeDown,
 }
 
 /// Something that an operation needs to be allowed.

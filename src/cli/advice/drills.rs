@@ -12,12 +12,6 @@ pub(super) fn of_drill(error: &Error) -> Advice {
             Exit::Usage,
             "a drill restores namespaces; those of the system only if they are named".into(),
         ),
-        Error::NoGoodBackup { .. } => (
-            Exit::NotFound,
-            "bowline backup get -l velero.io/schedule-name=NAME lists those that there are; \
-             --allow-partially-failed takes one that is PartiallyFailed"
-                .into(),
-        ),
         Error::NotFound { .. } => {
             (Exit::NotFound, "name a backup, or the UID of a drill of it".into())
         }
@@ -25,6 +19,9 @@ pub(super) fn of_drill(error: &Error) -> Advice {
             Exit::Unreachable,
             "nothing was made; grant that: a drill makes namespaces, and takes them down".into(),
         ),
+        Error::Provider(_) => {
+            (Exit::Unreachable, "nothing was made; see that the provider can be reached".into())
+        }
         Error::Location(error) => of_store(error),
         Error::Cluster(error) => of_cluster(error),
         Error::Stopped => (Exit::Interrupted, "nothing was made; run it again".into()),

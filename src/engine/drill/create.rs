@@ -8,26 +8,20 @@ use super::check::{Check, Scratch};
 use super::clean_up::{Which, clean_up, interrupted};
 use super::error::{Cause, Error};
 use super::order::{self, Order};
+use super::plan;
 use super::report::{DrillReport, TakeDown};
 use super::request::Request;
 use super::scratch;
 use super::take_down::take_down;
+use crate::engine::clock::pause;
 use crate::engine::context::Context;
 use crate::engine::event::{Event, Stage};
 use crate::engine::model::drill::{Checked, DrillEvidence, Verdict};
 use crate::engine::report::{Phase, Problem, RestoreReport, chain};
-use crate::engine::restore::{self, DryRun, PlanDocument, PlanFooter, PlanReader};
+use crate::engine::restore;
 
-/// Shows what a drill would restore, object by object; changes nothing.
-pub async fn plan(
-    context: &Context,
-    request: &Request,
-    reader: &mut dyn PlanReader,
-) -> Result<PlanFooter, Error> {
-    let order = order::order(context, request).await?;
-    let planned = restore::dry_run(context, &order.restore, DryRun::Client, reader);
-    Ok(Box::pin(planned).await?)
-}
+/// Why a drill that made nothing did not pass.
+const NOTHING: &str = "nothing was made: a drill leaves out all that it holds";
 
 /// What a restore, and a check of it, showed.
 struct Shown {
@@ -52,7 +46,8 @@ pub async fn run(
     let shown = unless_stopped(context, request, &order, check).await;
     let evidence = evidence(context, &order, &shown);
     let recorded = context.store.record_evidence(&evidence).await;
-    let take_down = if request.keep {
+    // One that broke off shows nothing that would be worth a look.
+    let take_down = if request.keep && shown.is_ok() && recorded.is_ok() {
         TakeDown::kept()
     } else {
         TakeDown::of_left(take_down(context, &order.record, request.down_timeout).await)
@@ -74,9 +69,7 @@ pub async fn run(
 /// of it left that were killed.
 async fn look(context: &Context, request: &Request) -> Result<Order, Error> {
     let order = order::order(context, request).await?;
-    let mut plan = PlanDocument::default();
-    Box::pin(restore::dry_run(context, &order.restore, DryRun::Client, &mut plan)).await?;
-    order::require_rights(context).await?;
+    plan::require_rights(context, &order).await?;
     let killed = Which::Killed(order.record.backup.clone());
     for item in clean_up(context, &killed, request.down_timeout).await?.items {
         for problem in &item.left {
@@ -93,12 +86,19 @@ async fn unless_stopped(
     order: &Order,
     check: Option<&dyn Check>,
 ) -> Result<Shown, Cause> {
-    let work = timeout(order.within, Box::pin(show(context, request, order, check)));
+    let mut work = Box::pin(show(context, request, order, check));
     tokio::select! {
         biased;
-        done = work => done.unwrap_or(Err(Cause::TooLong)),
-        () = context.stop.quiet() => Err(Cause::Interrupted),
+        done = &mut work => return done,
+        () = context.stop.quiet() => return Err(Cause::Interrupted),
+        () = pause(order.within) => context.stop.ask(),
+    };
+    tokio::select! {
+        biased;
+        _ = work => {}
+        () = context.stop.quiet() => {}
     }
+    Err(Cause::TooLong)
 }
 
 async fn show(
@@ -114,8 +114,7 @@ async fn show(
         Err(restore::Error::Interrupted { .. }) => return Err(Cause::Interrupted),
         other => other?,
     };
-    let is_up = restore.phase == Phase::Completed;
-    let check = match check.filter(|_| is_up) {
+    let check = match check.filter(|_| fault(&restore).is_none()) {
         Some(check) => Some(checked(context, order, check, request.check_timeout).await),
         None => None,
     };
@@ -151,22 +150,29 @@ fn evidence(context: &Context, order: &Order, shown: &Result<Shown, Cause>) -> D
 }
 
 fn verdict(shown: &Shown) -> (Verdict, Option<String>) {
-    let Shown { restore, check } = shown;
-    if restore.phase != Phase::Completed {
-        let first: Option<&Problem> = restore.errors.first();
-        let what = first.map_or_else(|| restore.phase.to_string(), ToString::to_string);
-        let more = match restore.errors.len() {
-            0 | 1 => String::new(),
-            errors => format!(", and {} more", errors - 1),
-        };
-        return (Verdict::Failed, Some(format!("{what}{more}")));
-    }
-    match check {
+    let fault = fault(&shown.restore).or_else(|| match &shown.check {
         Some(check) if !check.is_passed() => {
             let code = check.exit_code.map(|code| format!("ended with exit code {code}"));
             let what = code.or_else(|| check.fault.clone()).unwrap_or_default();
-            (Verdict::Failed, Some(format!("the check {what}")))
+            Some(format!("the check {what}"))
         }
-        _ => (Verdict::Passed, None),
+        _ => None,
+    });
+    let verdict = if fault.is_none() { Verdict::Passed } else { Verdict::Failed };
+    (verdict, fault)
+}
+
+/// Why a restore does not show that the backup is good, if it does not.
+fn fault(restore: &RestoreReport) -> Option<String> {
+    if restore.phase == Phase::Completed {
+        // What is left out is not tried; service accounts are in every namespace.
+        let made = restore.kinds.iter().filter(|(kind, _)| *kind != "serviceaccounts");
+        let is_nothing = made.map(|(_, counts)| counts.created).sum::<u64>() == 0;
+        return is_nothing.then(|| NOTHING.to_owned());
     }
+    let what = restore.errors.first().map_or_else(|| restore.phase.to_string(), Problem::to_string);
+    Some(match restore.errors.len() {
+        0 | 1 => what,
+        errors => format!("{what}, and {} more", errors - 1),
+    })
 }

@@ -1,5 +1,7 @@
 //! Why a drill was not made.
 
+use bowline_api::SnapshotterError;
+
 use crate::engine::context::{Right, rights};
 use crate::engine::model::drill::Verdict;
 use crate::engine::report::Problem;
@@ -16,14 +18,6 @@ pub enum Error {
     NoNamespaces {
         /// The backup.
         backup: String,
-    },
-    /// The schedule has no backup that could be drilled.
-    #[error("schedule \"{schedule}\" has no good backup in {location}")]
-    NoGoodBackup {
-        /// The schedule.
-        schedule: String,
-        /// The location's URL.
-        location: String,
     },
     /// There is no such drill, and no such backup that has any.
     #[error("no drill of \"{name}\" is known in {location}")]
@@ -45,6 +39,9 @@ pub enum Error {
     /// The cluster cannot be used.
     #[error("the cluster cannot be used")]
     Cluster(#[source] cluster::Error),
+    /// Where volumes would be made cannot be told; nothing was written.
+    #[error("the provider of the volumes cannot be used")]
+    Provider(#[source] SnapshotterError),
     /// It was asked to stop while it only looked: nothing was written.
     #[error("interrupted")]
     Stopped,

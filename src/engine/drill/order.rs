@@ -1,16 +1,15 @@
 //! From what is asked to what is made: pure, but for the look at the backup and the cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bowline_api::GroupResource;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::error::Error;
 use super::request::Request;
-use crate::engine::context::{Access, Context, Right, Snapshotters, rights};
-use crate::engine::model::backup::annotations;
+use crate::engine::context::{Context, Snapshotters};
+use crate::engine::model::backup::{ProviderRecord, annotations};
 use crate::engine::model::drill::{DrillRecord, DrillVolume, restore_name, scratch};
 use crate::engine::model::filter::NamespaceFilter;
 use crate::engine::model::kinds;
@@ -46,7 +45,7 @@ pub(super) async fn order(context: &Context, request: &Request) -> Result<Order,
         backup_uid: survey.backup.metadata.uid.clone(),
         cluster_uid,
         restore: restore_name(&uid),
-        volumes: volumes(&context.snapshotters, &survey.snapshots),
+        volumes: volumes(&context.snapshotters, &survey.snapshots).await?,
         keep: request.keep,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         start_timestamp: start,
@@ -86,20 +85,26 @@ fn namespaces(
 }
 
 /// The volumes that may be made: those that somebody at hand can make.
-fn volumes(snapshotters: &Snapshotters, snapshots: &[NativeSnapshot]) -> Vec<DrillVolume> {
-    let volume = |it: &NativeSnapshot| {
-        let recorded = it.spec.bowline_provider.as_deref();
-        let provider = match recorded {
+async fn volumes(
+    snapshotters: &Snapshotters,
+    snapshots: &[NativeSnapshot],
+) -> Result<Vec<DrillVolume>, Error> {
+    let mut volumes = Vec::new();
+    for it in snapshots {
+        let snapshotter = match it.spec.bowline_provider.as_deref() {
             Some(provider) => snapshotters.of_provider(provider),
             None => snapshotters.of_snapshot(it.snapshot_id().unwrap_or_default()),
         };
-        Some(DrillVolume {
-            provider: provider?.provider().to_owned(),
+        let Some(snapshotter) = snapshotter else { continue };
+        let provider = snapshotter.provider().to_owned();
+        let place = snapshotter.place().await.map_err(Error::Provider)?;
+        volumes.push(DrillVolume {
+            provider: ProviderRecord { provider, place },
             volume_id: it.spec.provider_volume_id.clone(),
             persistent_volume: it.spec.persistent_volume_name.clone(),
-        })
-    };
-    snapshots.iter().filter_map(volume).collect()
+        });
+    }
+    Ok(volumes)
 }
 
 fn restore(request: &Request, record: &DrillRecord) -> restore::Request {
@@ -119,30 +124,4 @@ fn restore(request: &Request, record: &DrillRecord) -> restore::Request {
         options: request.options.clone(),
         start: Start::Either,
     }
-}
-
-/// Refuses what this user could not make, or not take down again.
-pub(super) async fn require_rights(context: &Context) -> Result<(), Error> {
-    let namespaces = GroupResource::core("namespaces");
-    let volumes = GroupResource::core("persistentvolumes");
-    let quotas = GroupResource::core("resourcequotas");
-    let policies = GroupResource::new("networking.k8s.io", "networkpolicies");
-    let needed = [
-        (namespaces, &["create", "get", "delete"][..]),
-        (volumes, &["list", "get", "patch", "delete"]),
-        (quotas, &["create", "get"]),
-        (policies, &["create"]),
-    ];
-    let needed: BTreeSet<Access> = needed
-        .into_iter()
-        .flat_map(|(resource, verbs)| {
-            verbs.iter().map(move |verb| Access {
-                verb,
-                resource: resource.clone(),
-                namespace: None,
-            })
-        })
-        .collect();
-    let missing = Right::missing(&rights::of_cluster(context, needed).await);
-    if missing.is_empty() { Ok(()) } else { Err(Error::NotAllowed { missing }) }
 }

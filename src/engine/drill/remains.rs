@@ -30,6 +30,8 @@ pub(super) enum Kept {
     ByItsClass,
     /// It was provisioned for a claim of the drill, and goes with it.
     ForAWhile,
+    /// It was there before, is somebody's own, and would go with the claim of the drill that took it.
+    Taken,
 }
 
 pub(super) fn persistent_volumes() -> GroupResource {
@@ -59,7 +61,7 @@ fn remnant(listed: &Listed, record: &DrillRecord) -> Option<Remnant> {
 
 /// Why a persistent volume is there because of the drill, if it is.
 ///
-/// One that was there before, and is bound to an empty claim of the drill, is somebody's own.
+/// A provisioner names what it makes after the identity of the claim, with a prefix of its choice.
 fn kept(volume: &Object, record: &DrillRecord) -> Option<Kept> {
     let claimed = text_at(volume, &["spec", "claimRef", "namespace"])?;
     if !record.namespaces.values().any(|name| name == claimed) {
@@ -71,22 +73,29 @@ fn kept(volume: &Object, record: &DrillRecord) -> Option<Kept> {
     }
     let claim = text_at(volume, &["spec", "claimRef", "uid"])?;
     let name = text_at(volume, &["metadata", "name"])?;
-    let is_provisioned = name.strip_prefix("pvc-") == Some(claim);
-    let policy = text_at(volume, &["spec", "persistentVolumeReclaimPolicy"]);
-    is_provisioned.then_some(match policy {
-        Some("Delete") => Kept::ForAWhile,
-        _ => Kept::ByItsClass,
-    })
+    let is_provisioned = name.strip_suffix(claim).is_some_and(|prefix| prefix.ends_with('-'));
+    let goes = text_at(volume, &["spec", "persistentVolumeReclaimPolicy"]) == Some("Delete");
+    match (is_provisioned, goes) {
+        (true, true) => Some(Kept::ForAWhile),
+        (true, false) => Some(Kept::ByItsClass),
+        (false, true) => Some(Kept::Taken),
+        (false, false) => None,
+    }
 }
 
-/// Has a provisioned volume go with its claim.
+/// Has a provisioned volume go with its claim, and one that is somebody's own stay.
 pub(super) async fn let_go(
     context: &Context,
     kind: &Kind,
     volume: &Remnant,
 ) -> Result<(), cluster::Error> {
+    let policy = match volume.kept {
+        Kept::ByItsClass => "Delete",
+        Kept::Taken => "Retain",
+        Kept::ByUs | Kept::ForAWhile => return Ok(()),
+    };
     let patch = json!({"metadata": {"uid": volume.uid},
-        "spec": {"persistentVolumeReclaimPolicy": "Delete"}});
+        "spec": {"persistentVolumeReclaimPolicy": policy}});
     match context.cluster.merge_patch(kind, None, &volume.name, &patch).await {
         Err(error) if error.status() == Some(404) => Ok(()),
         other => other.map(drop),
@@ -101,7 +110,8 @@ impl Work<'_> {
     ) -> Result<Vec<Problem>, Error> {
         let Some(kind) = catalog.get(&persistent_volumes()) else { return Ok(Vec::new()) };
         let mut left = Vec::new();
-        for volume in of(self.context, kind, self.record).await? {
+        let found = of(self.context, kind, self.record).await?;
+        for volume in found.into_iter().filter(|it| it.kept != Kept::Taken) {
             let stays = match self.persistent_volume(kind, &volume).await {
                 Ok(None) => continue,
                 Ok(Some(_)) => "it is still there".to_owned(),
@@ -165,6 +175,16 @@ mod tests {
         let provisioned = |policy| why(&volume("pvc-u", "shop-drill-d", "", policy));
         assert_eq!(provisioned("Retain"), Some(Kept::ByItsClass));
         assert_eq!(provisioned("Delete"), Some(Kept::ForAWhile));
+        let prefixed = volume("ebs-east-u", "shop-drill-d", "", "Delete");
+        assert_eq!(why(&prefixed), Some(Kept::ForAWhile));
+    }
+
+    #[test]
+    fn a_volume_of_somebody_that_a_claim_of_the_drill_took_does_not_go_with_it() {
+        for (name, label) in [("by-hand", ""), ("menu", ""), ("bowline-q-1", "q")] {
+            let taken = volume(name, "shop-drill-d", label, "Delete");
+            assert_eq!(why(&taken), Some(Kept::Taken), "{name}");
+        }
     }
 
     #[test]

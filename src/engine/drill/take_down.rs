@@ -74,7 +74,8 @@ impl Work<'_> {
         }
         let left = self.namespaces(&catalog).await;
         if !left.is_empty() {
-            return Ok(left);
+            let hint = "its volumes are removed once it is gone, by the next clean-up";
+            return Ok(left.into_iter().map(|it| it.with_hint(hint)).collect());
         }
         let mut left = self.persistent_volumes(&catalog).await?;
         left.extend(volumes::remove(self).await);
@@ -84,11 +85,16 @@ impl Work<'_> {
         Ok(left)
     }
 
-    /// Has the volumes that were provisioned for claims of the drill go with them.
+    /// Has the volumes that were provisioned for claims of the drill go with them, and no other.
     async fn let_go(&self, kind: &Kind) -> Result<(), Error> {
         for volume in remains::of(self.context, kind, self.record).await? {
-            if volume.kept == Kept::ByItsClass {
-                remains::let_go(self.context, kind, &volume).await?;
+            remains::let_go(self.context, kind, &volume).await?;
+            if volume.kept == Kept::Taken {
+                let id = ItemId::cluster(remains::persistent_volumes(), &volume.name);
+                let message = "a claim of the drill took this volume, which was there before; its \
+                     policy is Retain now, and the drill may have written to it";
+                let problem = Problem::of_item(&id, OPERATION, message);
+                self.context.observer.observe(&Event::Warning(&problem));
             }
         }
         Ok(())

@@ -19,13 +19,13 @@ const INTERVAL: Duration = Duration::from_secs(5);
 pub(super) async fn remove(work: &Work<'_>) -> Vec<Problem> {
     let mut left = Vec::new();
     for volume in &work.record.volumes {
-        let Some(snapshotter) = work.context.snapshotters.of_provider(&volume.provider) else {
-            let message = format!(
-                "a volume made from {} may be left: provider \"{}\" is not at hand here",
-                volume.volume_id, volume.provider
-            );
-            left.push(Problem::of_run(OPERATION, message));
-            continue;
+        let snapshotter = match work.context.snapshotters.reach(&volume.provider).await {
+            Ok(snapshotter) => snapshotter,
+            Err(error) => {
+                let message = format!("a volume made from {} may be left", volume.volume_id);
+                left.push(Problem::of_run(OPERATION, format!("{message}: {}", chain(&error))));
+                continue;
+            }
         };
         if let Err(error) = remove_one(work, snapshotter, volume).await {
             let message = format!("a volume made from {} is left", volume.volume_id);

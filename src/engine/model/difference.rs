@@ -1,12 +1,15 @@
 //! Where two objects differ, field by field. Pure.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use bowline_api::GroupResource;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::Object;
+use super::entries::Pairing;
+use super::{Object, digest, entries};
 
 /// What stands for a value that is not shown.
 pub const HIDDEN: &str = "(not shown)";
@@ -20,6 +23,11 @@ const BEGINNING: usize = 64;
 /// How much of that comes before the first difference, where that is not near the beginning.
 const BEFORE: usize = 24;
 
+/// How many differences of one list are told one by one.
+const MOST_OF_A_LIST: usize = 1000;
+/// How many hexadecimal digits a mark has.
+const MARK: usize = 32;
+
 /// What of a Secret may be told: nothing that could hold one.
 const TOLD_OF_SECRETS: &[&str] = &["/immutable", "/metadata/labels/", "/type"];
 
@@ -27,7 +35,8 @@ const TOLD_OF_SECRETS: &[&str] = &["/immutable", "/metadata/labels/", "/type"];
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Difference {
-    /// The field, as a JSON pointer (RFC 6901).
+    /// The field, as a JSON pointer (RFC 6901), in which an entry of a list is named by what tells it
+    /// from the others where something does: `/spec/containers[name=web]/image`.
     pub path: String,
     /// What the backup holds there; `null`: nothing. Never a value of a Secret.
     pub backup: Value,
@@ -85,32 +94,50 @@ fn first_difference(one: &str, other: &str) -> usize {
     one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count()
 }
 
-/// Compares two objects of a kind, field by field; lists of unequal length as wholes.
+/// Compares two objects of a kind, field by field.
+///
+/// Entries of lists are held against those of the same name; of lists whose entries have none, against
+/// those in the same place. Lists of unequal length without names, those whose entries come in another
+/// order, and those that differ in very much are told as wholes.
 ///
 /// Values of Secrets are left out, and large ones are told by their beginning.
 pub fn differences(resource: &GroupResource, backup: &Object, cluster: &Object) -> Vec<Difference> {
-    let is_secret = *resource == GroupResource::core("secrets");
-    let mut walk = Walk { is_secret, told: 0, path: String::new(), found: Vec::new() };
-    walk.maps(backup, cluster);
-    walk.found
+    marked(resource, backup, cluster).0
 }
 
+/// Compares as [`differences`] does, with a mark for each: a digest of the field and of what the cluster
+/// holds there.
+pub fn marked(
+    resource: &GroupResource,
+    backup: &Object,
+    cluster: &Object,
+) -> (Vec<Difference>, Vec<String>) {
+    let is_secret = *resource == GroupResource::core("secrets");
+    let mut walk = Walk { is_secret, ..Walk::default() };
+    walk.maps(backup, cluster);
+    (walk.found, walk.marks)
+}
+
+#[derive(Default)]
 struct Walk {
     is_secret: bool,
     /// How many bytes of values were told.
     told: usize,
     path: String,
     found: Vec<Difference>,
+    /// One for each that was found.
+    marks: Vec<String>,
 }
 
 impl Walk {
     fn maps(&mut self, ours: &Map<String, Value>, theirs: &Map<String, Value>) {
         let only_theirs = theirs.keys().filter(|key| !ours.contains_key(*key));
         for key in ours.keys().chain(only_theirs) {
-            let token = key.replace('~', "~0").replace('/', "~1");
-            self.within(&token, |walk| match (ours.get(key), theirs.get(key)) {
-                (Some(ours), Some(theirs)) => walk.values(ours, theirs),
-                (ours, theirs) => walk.tell(ours, theirs),
+            self.within(&format!("/{}", entries::escaped(key)), |walk| {
+                match (ours.get(key), theirs.get(key)) {
+                    (Some(ours), Some(theirs)) => walk.values(ours, theirs),
+                    (ours, theirs) => walk.tell(ours, theirs),
+                }
             });
         }
     }
@@ -118,26 +145,64 @@ impl Walk {
     fn values(&mut self, ours: &Value, theirs: &Value) {
         match (ours, theirs) {
             (Value::Object(ours), Value::Object(theirs)) => self.maps(ours, theirs),
-            (Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() => {
-                for (index, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
-                    self.within(&index.to_string(), |walk| walk.values(ours, theirs));
-                }
-            }
             (ours, theirs) if ours == theirs => {}
+            (Value::Array(ours), Value::Array(theirs)) => self.lists(ours, theirs),
             (ours, theirs) => self.tell(Some(ours), Some(theirs)),
         }
     }
 
-    fn within(&mut self, token: &str, visit: impl FnOnce(&mut Self)) {
+    fn lists(&mut self, ours: &[Value], theirs: &[Value]) {
+        let (found, told) = (self.found.len(), self.told);
+        match entries::pairing(ours, theirs) {
+            Pairing::By(key) => self.entries(key, ours, theirs),
+            Pairing::ByPlace if ours.len() == theirs.len() => self.places(ours, theirs),
+            Pairing::ByPlace | Pairing::Reordered(_) => self.whole(ours, theirs),
+        }
+        // Each is looked up in the list again where it is changed.
+        if self.found.len() - found > MOST_OF_A_LIST {
+            self.found.truncate(found);
+            self.marks.truncate(found);
+            self.told = told;
+            self.whole(ours, theirs);
+        }
+    }
+
+    fn whole(&mut self, ours: &[Value], theirs: &[Value]) {
+        self.tell(Some(&ours.into()), Some(&theirs.into()));
+    }
+
+    fn places(&mut self, ours: &[Value], theirs: &[Value]) {
+        for (index, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+            self.within(&format!("/{index}"), |walk| walk.values(ours, theirs));
+        }
+    }
+
+    fn entries(&mut self, key: &str, ours: &[Value], theirs: &[Value]) {
+        let named = |entry| Some((entries::name(entry, key)?, entry));
+        let mut left: HashMap<Cow<'_, str>, &Value> = theirs.iter().filter_map(named).collect();
+        for (name, ours) in ours.iter().filter_map(named) {
+            self.within(&entries::part(key, &name), |walk| match left.remove(&name) {
+                Some(theirs) => walk.values(ours, theirs),
+                None => walk.tell(Some(ours), None),
+            });
+        }
+        for (name, theirs) in theirs.iter().filter_map(named) {
+            if left.contains_key(&name) {
+                self.within(&entries::part(key, &name), |walk| walk.tell(None, Some(theirs)));
+            }
+        }
+    }
+
+    fn within(&mut self, part: &str, visit: impl FnOnce(&mut Self)) {
         let length = self.path.len();
-        self.path.push('/');
-        self.path.push_str(token);
+        self.path.push_str(part);
         visit(self);
         self.path.truncate(length);
     }
 
     fn tell(&mut self, ours: Option<&Value>, theirs: Option<&Value>) {
         let texts = [ours, theirs].map(|it| it.map(Value::to_string).unwrap_or_default());
+        self.marks.push(digest::short(&format!("{}\n{}", self.path, texts[1]), MARK));
         let at = if ours.is_some() && theirs.is_some() {
             first_difference(&texts[0], &texts[1])
         } else {
@@ -168,8 +233,11 @@ mod tests {
 
     use super::*;
 
+    fn object(value: Value) -> Object {
+        serde_json::from_value(value).unwrap()
+    }
+
     fn found(resource: &str, ours: Value, theirs: Value) -> Vec<Difference> {
-        let object = |value: Value| serde_json::from_value::<Object>(value).unwrap();
         differences(&resource.parse().unwrap(), &object(ours), &object(theirs))
     }
 
@@ -198,9 +266,60 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_unequal_length_are_told_as_wholes() {
+    fn an_entry_is_held_against_that_of_its_name_and_one_more_is_told_alone() {
+        let container = |name: &str, image: &str| json!({"name": name, "image": image});
+        let of = |list: Value| json!({"spec": {"containers": list}});
+        let ours = of(json!([container("proxy", "p"), container("web", "w:1")]));
+        let theirs = of(json!([container("web", "w:2"), container("log", "l")]));
+        assert_eq!(
+            words(&found("deployments.apps", ours, theirs)),
+            [
+                "/spec/containers[name=proxy]: {\"image\":\"p\",\"name\":\"proxy\"} in the backup only",
+                "/spec/containers[name=web]/image: \"w:1\" in the backup, \"w:2\" in the cluster",
+                "/spec/containers[name=log]: {\"image\":\"l\",\"name\":\"log\"} in the cluster only",
+            ]
+        );
+    }
+
+    #[test]
+    fn lists_of_unequal_length_whose_entries_have_no_names_are_told_as_wholes() {
         let found = found("widgets.example.com", json!({"l": [1, 2]}), json!({"l": [1]}));
         assert_eq!(words(&found), ["/l: [1,2] in the backup, [1] in the cluster"]);
+    }
+
+    #[test]
+    fn a_list_whose_entries_come_in_another_order_is_told_as_a_whole() {
+        let port = |name: &str| json!({"name": name, "port": 80});
+        let of = |one: &str, other: &str| json!({"spec": {"ports": [port(one), port(other)]}});
+        let found = found("services", of("http", "https"), of("https", "http"));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].path, "/spec/ports");
+    }
+
+    #[test]
+    fn a_list_that_differs_in_very_much_is_told_as_a_whole() {
+        let of = |count: usize, v: u8| {
+            let list: Vec<_> =
+                (0..count).map(|n| json!({"name": format!("n{n}"), "v": v})).collect();
+            json!({"a": v, "l": list})
+        };
+        let most = found("widgets.example.com", of(MOST_OF_A_LIST, 1), of(MOST_OF_A_LIST, 2));
+        assert_eq!(most.len(), 1 + MOST_OF_A_LIST);
+        let objects = [1, 2].map(|v| object(of(MOST_OF_A_LIST + 1, v)));
+        let id = "widgets.example.com".parse().unwrap();
+        let (found, marks) = marked(&id, &objects[0], &objects[1]);
+        assert_eq!(found.iter().map(|it| it.path.as_str()).collect::<Vec<_>>(), ["/a", "/l"]);
+        assert_eq!(marks.len(), 2);
+    }
+
+    #[test]
+    fn a_mark_is_another_where_the_cluster_holds_something_else() {
+        let marks = |live: &str| {
+            let of = |v: &str| object(json!({"a[0]": [{"name": "x", "v": v}]}));
+            marked(&"widgets.example.com".parse().unwrap(), &of("ours"), &of(live)).1
+        };
+        assert_eq!(marks("one"), marks("one"));
+        assert_ne!(marks("one"), marks("two"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::backup::ProviderRecord;
 use super::digest;
 use crate::engine::report::RestoreReport;
 
@@ -48,8 +49,9 @@ pub struct DrillRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DrillVolume {
-    /// Who makes it.
-    pub provider: String,
+    /// Who makes it, and where: from elsewhere it cannot be told whether it is there.
+    #[serde(flatten)]
+    pub provider: ProviderRecord,
     /// The volume that was backed up.
     #[serde(rename = "volumeID")]
     pub volume_id: String,

@@ -6,6 +6,7 @@ pub mod difference;
 pub mod digest;
 pub mod drill;
 pub mod duration;
+pub mod entries;
 pub mod fields;
 pub mod filter;
 pub mod hooks;

@@ -48,17 +48,29 @@ pub(super) fn contradictions(differences: &[Difference]) -> Vec<String> {
 }
 
 fn is_against(it: &Difference) -> bool {
-    let is_list = LISTS.iter().any(|list| it.path[1..].starts_with(list));
-    let is_addition = it.cluster.is_null() && it.path.starts_with("/metadata/");
-    !it.backup.is_null() && !is_list && !is_addition
+    !it.backup.is_null() && !is_in_list(it) && !is_missing_word(it)
+}
+
+/// Whether an update changes this, where what says otherwise is replaced or left.
+pub(super) fn is_made_good(it: &Difference, is_replaced: bool) -> bool {
+    let is_missing_entry = is_in_list(it) && !it.backup.is_null();
+    is_missing_entry || is_missing_word(it) || is_replaced && is_against(it)
+}
+
+fn is_in_list(it: &Difference) -> bool {
+    LISTS.iter().any(|list| it.path[1..].starts_with(list))
+}
+
+fn is_missing_word(it: &Difference) -> bool {
+    it.cluster.is_null() && !it.backup.is_null() && it.path.starts_with("/metadata/")
 }
 
 /// What to merge into a live account so that it says in these places what ours does, and has all that
 /// ours has.
-fn change(ours: &Object, live: &Object, against: &[String]) -> Value {
-    let mut patch = merge::patch(&GroupResource::core("serviceaccounts"), ours, live, against);
+fn change(ours: &Object, live: &Object, against: &[String]) -> Result<Value, String> {
+    let mut patch = merge::patch(&GroupResource::core("serviceaccounts"), ours, live, against)?;
     json_patch::merge(&mut patch, &additions(ours, live).unwrap_or_else(|| json!({})));
-    patch
+    Ok(patch)
 }
 
 impl Execution<'_> {
@@ -82,7 +94,10 @@ impl Execution<'_> {
                 if both.any(|(it, mark)| is_against(it) && !row.seen.contains(mark)) {
                     return Ok(self.not_updated(id, "it was changed since it was compared"));
                 }
-                Some(change(ours, live, &against))
+                match change(ours, live, &against) {
+                    Ok(patch) => Some(patch),
+                    Err(why) => return Ok(self.not_updated(id, why)),
+                }
             }
             false => {
                 let message = format!("it differs in {}, which stays", compare::named(&against));
@@ -160,7 +175,7 @@ mod tests {
         assert_eq!(against, ["/automountServiceAccountToken", "/metadata/annotations/role"]);
         let expected = json!({"metadata": {"resourceVersion": "7",
             "annotations": {"role": "old", "team": "web"}}, "automountServiceAccountToken": false});
-        assert_eq!(change(&ours, &live, &against), expected);
+        assert_eq!(change(&ours, &live, &against).unwrap(), expected);
     }
 
     #[test]

@@ -8,8 +8,9 @@ use bowline_api::{GroupResource, ItemId};
 
 use super::Preparation;
 use super::error::Error as RestoreError;
+use super::isolation;
 use super::maps::Use;
-use super::plan::{Plan, Row, Verdict};
+use super::plan::{Plan, Verdict};
 use super::preflight::{Ready, Request};
 use super::select::damaged;
 use crate::engine::context::Context;
@@ -208,10 +209,10 @@ struct Uses {
 }
 
 impl Uses {
-    fn take(&mut self, index: usize, row: &Row<'_>, used: Vec<Use>) {
+    fn take(&mut self, index: usize, is_made: bool, used: Vec<Use>) {
         for used in used {
             match used {
-                Use::Rule(rule) if !row.is_made() => {
+                Use::Rule(rule) if !is_made => {
                     self.idle.entry(rule).or_insert(index);
                 }
                 used => drop(self.uses.insert(used)),
@@ -226,7 +227,9 @@ fn uses(ready: &Ready, plan: &Plan<'_>) -> Result<Uses, RestoreError> {
     let mut faults = Vec::new();
     for (index, row) in plan.rows.iter().enumerate() {
         let prepared = plan.prepared(ready, row).map_err(|cause| damaged(ready, cause))?;
-        uses.take(index, row, prepared.uses);
+        // What only a drill leaves out is made by the restore that it rehearses.
+        let is_made = row.is_made() || isolation::is_left_out(&plan.preparation, row);
+        uses.take(index, is_made, prepared.uses);
         let is_left = matches!(row.verdict, Verdict::Skip | Verdict::Refuse);
         faults.extend(
             prepared.fault.filter(|_| !is_left).map(|fault| format!("{}: {fault}", row.entry.id())),

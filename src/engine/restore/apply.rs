@@ -53,7 +53,7 @@ impl Execution<'_> {
         if let Some(fault) = prepared.fault {
             return Ok(self.failed(Problem::of_item(&target, "prepare", fault)));
         }
-        let remark = remarks::of(&prepared);
+        let remark = remarks::of(row.verdict, &prepared);
         let is_account = prepared.id.resource == GroupResource::core("serviceaccounts");
         let outcome = match row.verdict {
             Verdict::Update if is_account => self.add_to_account(row, &kind, &prepared).await,

@@ -10,13 +10,11 @@ use super::prepare::prepare;
 use super::quiesce;
 use crate::engine::model::Object;
 use crate::engine::model::difference::{self, Difference};
-use crate::engine::model::digest;
-use crate::engine::model::fields::{maps_at, maps_at_mut, remove, text_at};
+use crate::engine::model::entries::counterparts;
+use crate::engine::model::fields::{at, map_at_mut, remove, text_at};
 
 /// How many fields a message names.
 const NAMED: usize = 8;
-/// How many hexadecimal digits a mark has.
-const MARK: usize = 32;
 
 /// Tells where a prepared object and the live one of the same name differ in what somebody meant.
 ///
@@ -37,13 +35,7 @@ pub(super) struct Compared {
 /// Compares as [`differences`] does, and marks what was seen.
 pub(super) fn compared(id: &ItemId, ours: &Object, live: &Object) -> Compared {
     let (ours, live) = significant(id, ours, live);
-    let differences = difference::differences(&id.resource, &ours, &live);
-    let live = Value::Object(live);
-    let mark = |it: &Difference| {
-        let value = live.pointer(&it.path).map(Value::to_string).unwrap_or_default();
-        digest::short(&format!("{}\n{value}", it.path), MARK)
-    };
-    let marks = differences.iter().map(mark).collect();
+    let (differences, marks) = difference::marked(&id.resource, &ours, &live);
     Compared { differences, marks }
 }
 
@@ -86,9 +78,13 @@ pub(super) fn named(pointers: &[String]) -> String {
 
 /// Takes out of the live Service the node ports that ours leaves to the cluster.
 fn drop_allocated_ports(ours: &Object, live: &mut Object) {
-    let path = ["spec", "ports"];
-    for (ours, live) in maps_at(ours, &path).zip(maps_at_mut(live, &path)) {
-        if !ours.contains_key("nodePort") {
+    let Some(ours) = at(ours, &["spec", "ports"]).and_then(Value::as_array) else { return };
+    let live = map_at_mut(live, &["spec"]).and_then(|spec| spec.get_mut("ports")?.as_array_mut());
+    let Some(live) = live else { return };
+    let counterparts = counterparts(ours, live);
+    for (live, place) in live.iter_mut().zip(counterparts) {
+        let is_left = place.is_some_and(|place| ours[place].get("nodePort").is_none());
+        if let Some(live) = live.as_object_mut().filter(|_| is_left) {
             live.remove("nodePort");
         }
     }
@@ -100,6 +96,7 @@ mod tests {
 
     use super::super::samples::{Sample, object, samples};
     use super::*;
+    use crate::engine::model::entries;
 
     fn context() -> Preparation {
         Preparation {
@@ -165,8 +162,7 @@ mod tests {
         match value {
             Value::Object(map) if !map.is_empty() => {
                 for (key, value) in map {
-                    let token = key.replace('~', "~0").replace('/', "~1");
-                    leaves(value, &format!("{path}/{token}"), found);
+                    leaves(value, &format!("{path}/{}", entries::escaped(key)), found);
                 }
             }
             Value::Array(list) if !list.is_empty() => {
@@ -202,11 +198,16 @@ mod tests {
     fn check_leaf(sample: &Sample, ours: &Value, pointer: &str) {
         let mut changed = ours.clone();
         change(changed.pointer_mut(pointer).unwrap());
-        let found = paths(&sample.id, &object(changed), &sample.object);
-        let [found] = &found[..] else { panic!("{} {pointer}: {found:?}", sample.id) };
-        // A default that is no longer one is told as a whole.
-        let is_there = found.starts_with(pointer) || pointer.starts_with(found.as_str());
-        assert!(is_there, "{} {pointer}: {found}", sample.id);
+        let found = paths(&sample.id, &object(changed.clone()), &sample.object);
+        // An entry that has another name is another entry: one less and one more.
+        assert!((1..=2).contains(&found.len()), "{} {pointer}: {found:?}", sample.id);
+        for found in found {
+            let place = [&changed, ours].iter().find_map(|object| entries::pointer(object, &found));
+            let place = place.unwrap_or_else(|| panic!("{} {pointer}: {found}", sample.id));
+            // A default that is no longer one is told as a whole.
+            let is_there = place.starts_with(pointer) || pointer.starts_with(place.as_str());
+            assert!(is_there, "{} {pointer}: {found}", sample.id);
+        }
     }
 
     #[test]
@@ -306,7 +307,33 @@ mod tests {
             "spec": service(json!(30080))["spec"]});
         assert!(between(id, chosen.clone(), service(json!(30080))).is_empty());
         let found = between(id, chosen, service(json!(31000)));
-        assert_eq!(found, ["/spec/ports/0/nodePort"]);
+        assert_eq!(found, ["/spec/ports[port=80]/nodePort"]);
+    }
+
+    #[test]
+    fn ports_left_to_the_cluster_are_those_of_the_same_port_wherever_it_stands() {
+        let service = |ports: Value| json!({"spec": {"type": "NodePort", "ports": ports}});
+        let ours = service(json!([{"port": 80}, {"port": 443}]));
+        let live = service(json!([{"port": 443, "nodePort": 31000}]));
+        assert_eq!(between("services/shop/web", ours, live), ["/spec/ports[port=80]"]);
+    }
+
+    #[test]
+    fn ports_left_to_the_cluster_are_told_by_what_the_entries_are_known_by() {
+        let port = |name: &str, port: u16| json!({"name": name, "port": port});
+        let with = |mut port: Value, node_port: u16| {
+            port["nodePort"] = json!(node_port);
+            port
+        };
+        let chosen = r#"{"spec": {"ports": [{"name": "web", "port": 80, "nodePort": 30080}]}}"#;
+        let ours = json!({"metadata": {"annotations":
+                {"kubectl.kubernetes.io/last-applied-configuration": chosen}},
+            "spec": {"type": "NodePort",
+                "ports": [with(port("web", 80), 30080), with(port("alt", 8080), 31111)]}});
+        let live = json!({"spec": {"type": "NodePort",
+            "ports": [with(port("web", 8080), 30080), with(port("alt", 80), 31999)]}});
+        let found = between("services/shop/web", ours, live);
+        assert_eq!(found, ["/spec/ports[name=web]/port", "/spec/ports[name=alt]/port"]);
     }
 
     #[test]

@@ -104,6 +104,7 @@ async fn run(execution: &Execution<'_>, records: &Records<'_>) -> Result<Restore
     let mut volumes = done?;
     journal.stage(Stage::Recording);
     volumes.extend(other_claims(execution));
+    execution.recall(&records.earlier_outcomes(execution.context, journal).await);
     let report = report(execution, records, volumes);
     records.finish(execution, &report, log.as_ref()).await;
     Ok(with_late_problems(execution, report))

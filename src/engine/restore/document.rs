@@ -31,11 +31,11 @@ pub struct PlannedItem {
     pub reason: Option<String>,
     /// What would help, where it is not made as it should be.
     pub hint: Option<String>,
-    /// How it is changed before it is made.
+    /// How it is changed before it is made; of an update only what it brings.
     pub transformations: Vec<String>,
     /// What it still names by an old name, and nothing changes: for a person to look at.
     pub hints: Vec<String>,
-    /// Where what would be made differs from what is there.
+    /// Where what would be made differs from what is there; of very many differences the first.
     pub differences: Vec<Difference>,
     /// What the API server said to it; of `--dry-run=server` only.
     pub server_dry_run: Option<Rehearsal>,

@@ -2,6 +2,7 @@
 
 use bowline_api::{GroupResource, ItemId};
 use futures::{StreamExt as _, stream};
+use serde_json::Value;
 
 use super::alterations;
 use super::autoscaled;
@@ -9,6 +10,7 @@ use super::create::{check, journal, warn};
 use super::document::{PlanFooter, PlanHeader, PlanReader, PlannedItem};
 use super::error::Error;
 use super::identity;
+use super::judgement::TOLD;
 use super::missing::Missing;
 use super::plan::{self, Plan, Row, Verdict};
 use super::preflight::{Ready, Request};
@@ -20,6 +22,7 @@ use super::select::damaged;
 use crate::engine::context::{Context, Right};
 use crate::engine::event::Stage;
 use crate::engine::model::difference::Difference;
+use crate::engine::model::entries::{self, is_within};
 use crate::engine::model::kinds::{self, Step};
 use crate::engine::report::{Problem, chain};
 
@@ -194,13 +197,65 @@ async fn planned(
 
 /// How an object is changed before it is made, and what of it is left to others.
 fn transformations(plan: &Plan<'_>, row: &Row<'_>, prepared: &Prepared) -> Vec<String> {
-    let mut changes = prepared.changes.clone();
+    let mut changes = match row.verdict {
+        Verdict::Update if is_cut(row) => all(prepared),
+        Verdict::Update => alterations_in(prepared, &row.differences),
+        _ => prepared.changes.clone(),
+    };
     let targets = &plan.preparation.autoscaled;
     let is_there = matches!(row.verdict, Verdict::Update | Verdict::Recreate);
     if is_there && autoscaled::is_target(targets, &prepared.id, &prepared.object) {
         changes.push("replicas left to the autoscaler".to_owned());
     }
     changes
+}
+
+/// Of what a person asked to be changed, that which an update brings: all else that is done to an
+/// object that is made does not touch one that is there.
+fn alterations_in(prepared: &Prepared, differences: &[Difference]) -> Vec<String> {
+    let object = Value::Object(prepared.object.clone());
+    let places: Vec<Place> =
+        differences.iter().filter_map(|it| Place::of(&object, &it.path)).collect();
+    let is_brought = |path: &String| places.iter().any(|place| place.is_of(path));
+    let brought = prepared.alterations.iter().filter(|it| it.paths.iter().any(is_brought));
+    brought.map(|it| it.change.clone()).collect()
+}
+
+/// All of that: of differences that are not told nobody knows which of it they come from.
+fn all(prepared: &Prepared) -> Vec<String> {
+    prepared.alterations.iter().map(|it| it.change.clone()).collect()
+}
+
+/// Whether more differs than is told.
+fn is_cut(row: &Row<'_>) -> bool {
+    row.differences.len() >= TOLD && row.seen.len() > row.differences.len()
+}
+
+/// Where something differs in an object that is prepared, as a JSON pointer.
+enum Place {
+    /// There, and all below it.
+    At(String),
+    /// In a list, of which it lacks an entry.
+    Lack(String),
+}
+
+impl Place {
+    fn of(object: &Value, path: &str) -> Option<Self> {
+        let list = |path: &str| {
+            let pointer = entries::pointer(object, path)?;
+            object.pointer(&pointer)?.is_array().then_some(Self::Lack(pointer))
+        };
+        let mut lists = path.rmatch_indices('[').map(|(end, _)| &path[..end]);
+        entries::pointer(object, path).map(Self::At).or_else(|| lists.find_map(list))
+    }
+
+    /// Whether what was altered at a path may be what differs.
+    fn is_of(&self, path: &str) -> bool {
+        match self {
+            Self::At(place) => is_within(path, place) || is_within(place, path),
+            Self::Lack(list) => is_within(list, path),
+        }
+    }
 }
 
 /// Where an object differs from what is there, unless that was found to be of no account.
@@ -218,5 +273,50 @@ fn prepared(ready: &Ready, plan: &Plan<'_>, row: &Row<'_>) -> Result<Option<Prep
             plan.prepared(ready, row).map(Some).map_err(|cause| damaged(ready, cause))
         }
         Verdict::Unchanged | Verdict::Differs | Verdict::Skip | Verdict::Refuse => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Preparation;
+    use super::super::compare;
+    use super::super::prepare::prepare;
+    use super::super::samples::object;
+    use super::*;
+    use crate::engine::model::modifier::Modifiers;
+    use crate::engine::model::policy::Origin;
+
+    const RULES: &str = r#"
+version: v1
+resourceModifierRules:
+- conditions: {groupResource: widgets.example.com}
+  patches:
+  - {operation: remove, path: "/spec/parts/0"}
+- conditions: {groupResource: widgets.example.com}
+  patches:
+  - {operation: replace, path: "/spec/parts/0/size", value: "2"}
+"#;
+
+    fn brought(live: Value) -> Vec<String> {
+        let id: ItemId = "widgets.example.com/shop/w".parse().unwrap();
+        let modifiers = Modifiers::read(Origin::File("rules".to_owned()), RULES).unwrap();
+        let context = Preparation { modifiers, ..Preparation::default() };
+        let parts = json!([{"name": "a", "size": 1}, {"name": "b", "size": 1}]);
+        let ours = object(json!({"metadata": {}, "spec": {"parts": parts}}));
+        let prepared = prepare(&id, ours, &context);
+        assert_eq!(prepared.alterations.len(), 2, "{:?}", prepared.fault);
+        let live = object(json!({"metadata": {}, "spec": {"parts": live}}));
+        alterations_in(&prepared, &compare::differences(&id, &prepared.object, &live))
+    }
+
+    #[test]
+    fn an_entry_that_a_rule_takes_out_is_an_alteration_that_an_update_brings() {
+        let (a, b) = (json!({"name": "a", "size": 1}), json!({"name": "b", "size": 2}));
+        assert_eq!(brought(json!([b])), [""; 0]);
+        assert_eq!(brought(json!([a, b])), ["modifier rule 1: /spec/parts"]);
+        let both = ["modifier rule 1: /spec/parts", "modifier rule 2: /spec/parts/0/size"];
+        assert_eq!(brought(json!([a, {"name": "b", "size": 1}])), both);
     }
 }

@@ -186,6 +186,11 @@ impl<'a> Execution<'a> {
         self.journal.item(&row.entry.id());
     }
 
+    /// Replaces what became of an object in this run by what became of it in all runs together.
+    pub(super) fn correct(&self, index: usize, outcome: Outcome) {
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).insert(index, outcome);
+    }
+
     /// What became of each object.
     pub(super) fn outcomes(&self) -> BTreeMap<usize, Outcome> {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -253,7 +258,7 @@ impl<'a> Execution<'a> {
     }
 
     /// Whether it is the persistent volume of a claim that gets one.
-    fn is_for_a_claim(&self, row: usize) -> bool {
+    pub(super) fn is_for_a_claim(&self, row: usize) -> bool {
         self.plan.claims.iter().any(|claim| claim.volume_row == row)
     }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::claim_retention;
 use crate::engine::model::Object;
+use crate::engine::model::entries::is_within;
 use crate::engine::model::fields::{at, maps_at, text_at};
 
 /// Which fields of a kind an update can change, as JSON pointers; each stands for all below it.
@@ -95,11 +96,6 @@ impl Rule {
             }
         }
     }
-}
-
-/// Whether a pointer leads to `parent` or below it.
-fn is_within(pointer: &str, parent: &str) -> bool {
-    pointer.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Tells why `live` cannot be changed into ours, if so; `differing` says where they differ.

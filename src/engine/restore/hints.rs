@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Preparation;
 use super::actions::Draft;
+use crate::engine::model::entries::escaped;
 use crate::engine::model::fields::map_at;
 
 /// How many places are told of one object.
@@ -150,10 +151,6 @@ fn is_told_as_namespace(text: &str, namespace: &str) -> bool {
         let end = value.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.'));
         value.len() < rest.len() && value[..end.unwrap_or(value.len())] == *namespace
     })
-}
-
-fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]

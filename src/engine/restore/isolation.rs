@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use bowline_api::{GroupResource, ItemId};
 
 use super::Preparation;
+use super::actions::{Draft, keep_disk, stay_inside};
+use super::outward;
 use super::plan::{Row, Verdict};
+use crate::engine::model::fields::map_at_mut;
 use crate::engine::model::kinds;
 
 /// Why a claim gets no volume that is not a copy.
@@ -24,6 +27,15 @@ const POLICY: &str = "policies add up: it could open what closes the drill off";
 /// The finalizers that the cluster itself sees to, whoever made the object.
 const OF_THE_CLUSTER: &[&str] = &["kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"];
 
+/// What pods would be preferred to others by. Admission refuses the latter two without the first.
+const PRECEDENCE: &[(&str, &str)] = &[
+    ("priorityClassName", "priority class"),
+    ("priority", "priority"),
+    ("preemptionPolicy", "preemption policy"),
+];
+
+const OF_JOB: &str = "belongs to a job, which a drill does not run";
+
 /// Leaves out what a drill must not make, and the pods of what is left out.
 pub(super) fn leave_out(preparation: &Preparation, rows: &mut [Row<'_>]) {
     let mut left = BTreeSet::new();
@@ -38,13 +50,21 @@ pub(super) fn leave_out(preparation: &Preparation, rows: &mut [Row<'_>]) {
     for row in rows.iter_mut().filter(|row| row.verdict == Verdict::Create) {
         let mut owners = row.child.iter().flat_map(|meta| &meta.owner_references);
         if owners.any(|owner| left.contains(&owner.uid)) {
-            row.decide(Verdict::Skip, "belongs to a job, which a drill does not run");
+            row.decide(Verdict::Skip, OF_JOB);
         }
     }
 }
 
 fn is_job(resource: &GroupResource) -> bool {
     *resource == GroupResource::new("batch", "jobs")
+}
+
+/// Whether a row is left out for nothing but that this is a drill.
+pub(super) fn is_left_out(preparation: &Preparation, row: &Row<'_>) -> bool {
+    let reason = || reason(&row.entry.id(), |it| preparation.is_mapped(it));
+    preparation.isolated
+        && row.verdict == Verdict::Skip
+        && (row.reason == OF_JOB || reason().is_some_and(|reason| row.reason == reason))
 }
 
 /// Why an object is not made in a drill, if it is not.
@@ -66,9 +86,39 @@ fn reason(id: &ItemId, is_mapped: impl Fn(&str) -> bool) -> Option<String> {
     kinds::acts_outward(resource).map(|does| format!("acts outward: {does}"))
 }
 
-/// Whether an object comes without this finalizer: who would see to it is no part of the drill.
-pub(super) fn drops_finalizer(finalizer: &str) -> bool {
-    !OF_THE_CLUSTER.contains(&finalizer)
+/// Closes off what is made in a drill. Last: nothing that a person wants changed may open it again.
+pub(super) fn close(draft: &mut Draft<'_>) {
+    if !draft.context.isolated {
+        return;
+    }
+    outward::close(draft);
+    if draft.id.resource == GroupResource::core("services") {
+        stay_inside(draft);
+    }
+    if draft.id.resource == GroupResource::core("persistentvolumes") {
+        // What a drill made goes by its identity, not by what is said of it.
+        keep_disk(draft);
+    }
+    demote(draft);
+    // Who would see to the others is no part of the drill.
+    draft.drop_finalizers(|it| !OF_THE_CLUSTER.contains(&it));
+}
+
+/// Takes from pods what would have others evicted, which are no part of the drill.
+fn demote(draft: &mut Draft<'_>) {
+    let path = kinds::pod_spec(&draft.id.resource);
+    let Some(spec) = path.and_then(|path| map_at_mut(&mut draft.object, path)) else { return };
+    let dropped: Vec<_> = PRECEDENCE
+        .iter()
+        .filter_map(|(key, word)| {
+            let value = spec.remove(*key)?;
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            Some(format!("{word} {text}"))
+        })
+        .collect();
+    if !dropped.is_empty() {
+        draft.note(format!("{} dropped: its pods have the target's default", dropped.join(", ")));
+    }
 }
 
 #[cfg(test)]
@@ -77,13 +127,20 @@ mod tests {
 
     use super::super::prepare::{Prepared, prepare};
     use super::*;
+    use crate::engine::model::modifier::Modifiers;
+    use crate::engine::model::policy::Origin;
 
     fn drilled(id: &str, object: &Value) -> Prepared {
+        modified(id, object, Modifiers::default())
+    }
+
+    fn modified(id: &str, object: &Value, modifiers: Modifiers) -> Prepared {
         let namespaces = [("shop".to_owned(), "shop-drill-1".to_owned())].into();
         let context = Preparation {
             namespaces,
             beside: ["shop".to_owned()].into(),
             isolated: true,
+            modifiers,
             ..Preparation::default()
         };
         prepare(&id.parse().unwrap(), object.as_object().cloned().unwrap(), &context)
@@ -135,6 +192,57 @@ mod tests {
             let made = drilled("services/shop/web", &object);
             let expected = json!({"type": "ClusterIP", "ports": [{"port": 80}]});
             assert_eq!(made.object["spec"], expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn pods_come_without_the_class_by_which_they_would_displace_others() {
+        let pods = json!({"priorityClassName": "shop-critical", "priority": 7, "hostname": "a"});
+        let spec = json!({"priorityClassName": "shop-critical", "priority": 7,
+            "preemptionPolicy": "Never"});
+        let template = json!({"template": {"spec": spec}});
+        let made = drilled("deployments.apps/shop/web", &json!({"spec": template}));
+        assert_eq!(made.object["spec"], json!({"template": {"spec": {}}}));
+        let told = "priority class shop-critical, priority 7, preemption policy Never dropped: its \
+                    pods have the target's default";
+        assert!(made.changes.iter().any(|it| it == told), "{:?}", made.changes);
+        let made = drilled("pods/shop/web", &json!({"spec": pods}));
+        assert_eq!(made.object["spec"], json!({"hostname": "a"}));
+    }
+
+    /// What a JSON patch replaces must be there, as it is in the restore that is rehearsed.
+    #[test]
+    fn what_a_modifier_opens_is_closed_again() {
+        let dns = "external-dns.alpha.kubernetes.io/hostname";
+        let service = json!({"metadata": {"annotations": {dns: "shop.example.com"}},
+            "spec": {"type": "LoadBalancer", "externalIPs": ["192.0.2.1"], "ports": [{"port": 80}]}});
+        let deployment = json!({"spec": {"template": {"spec": {"priorityClassName": "high"}}}});
+        let volume = json!({"spec": {"persistentVolumeReclaimPolicy": "Retain"}});
+        let at_dns = "/metadata/annotations/external-dns.alpha.kubernetes.io~1hostname";
+        let class = "/spec/template/spec/priorityClassName";
+        for (id, object, path, value) in [
+            ("services/shop/web", &service, at_dns, json!("dr.example.com")),
+            ("services/shop/web", &service, "/spec/type", json!("NodePort")),
+            ("services/shop/web", &service, "/spec/externalIPs", json!(["192.0.2.2"])),
+            ("services/shop/web", &service, "/metadata/finalizers", json!(["example.com/hold"])),
+            ("deployments.apps/shop/web", &deployment, class, json!("higher")),
+            (
+                "persistentvolumes/pv-1",
+                &volume,
+                "/spec/persistentVolumeReclaimPolicy",
+                json!("Delete"),
+            ),
+        ] {
+            let operation = if path.ends_with("finalizers") { "add" } else { "replace" };
+            let patch = json!({"operation": operation, "path": path, "value": value.to_string()});
+            let rule = json!({"conditions": {"groupResource": "*.*"}, "patches": [patch]});
+            let rules = json!({"version": "v1", "resourceModifierRules": [rule]}).to_string();
+            let modifiers = Modifiers::read(Origin::File("m.yaml".to_owned()), &rules).unwrap();
+            let made = modified(id, object, modifiers);
+            assert_eq!(made.fault, None, "{path}");
+            let followed = format!("modifier rule 1: {path}");
+            assert!(made.changes.iter().any(|it| it.starts_with(&followed)), "{:?}", made.changes);
+            assert_eq!(made.object, drilled(id, object).object, "{path}");
         }
     }
 

@@ -20,7 +20,7 @@ pub(super) const RECREATE: &str =
     "it was left as it is; --existing-resource-policy=recreate deletes it and makes it anew";
 
 /// How many differences of one object are told; all of them decide.
-const TOLD: usize = 1000;
+pub(super) const TOLD: usize = 100;
 
 /// What becomes of an object that is there, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +55,14 @@ pub(super) fn judge(
 ) -> Judgement {
     let Compared { mut differences, marks } = compare::compared(target, ours, live);
     let judged = judge_differences(policy, target, ours, live, &differences);
+    let is_changed = matches!(judged.verdict, Verdict::Update | Verdict::Recreate);
+    if is_account(target) && judged.verdict == Verdict::Update {
+        let is_replaced = policy == ExistingResourcePolicy::Update;
+        differences.retain(|it| accounts::is_made_good(it, is_replaced));
+    }
     differences.truncate(TOLD);
-    Judgement { differences, seen: marks.into_iter().collect(), ..judged }
+    let seen = marks.into_iter().filter(|_| is_changed).collect();
+    Judgement { differences, seen, ..judged }
 }
 
 fn judge_differences(
@@ -69,10 +75,14 @@ fn judge_differences(
     if differences.is_empty() {
         return Judgement::new(Verdict::Unchanged, "");
     }
-    if target.resource == GroupResource::core("serviceaccounts") {
+    if is_account(target) {
         return judge_account(policy, ours, live, differences);
     }
     by_policy(policy, target, ours, live, &compare::pointers(differences))
+}
+
+fn is_account(id: &ItemId) -> bool {
+    id.resource == GroupResource::core("serviceaccounts")
 }
 
 /// An account gets what it lacks whatever the policy; what it says otherwise is changed by the policy only.
@@ -232,6 +242,27 @@ mod tests {
         let more = json!({"metadata": {"annotations": {"role": "x", "more": "1"}},
             "automountServiceAccountToken": true});
         assert_eq!(judged(Leave, id, of("x"), more).verdict, Verdict::Unchanged);
+    }
+
+    #[test]
+    fn of_an_account_only_what_is_changed_is_told() {
+        let id = "serviceaccounts/shop/default";
+        let of = |annotations: Value, pull: Value| json!({"metadata": {"annotations": annotations}, "imagePullSecrets": pull});
+        let ours = of(json!({"role": "a", "team": "web"}), json!([{"name": "registry"}]));
+        let live = of(json!({"role": "b", "own": "1"}), json!([{"name": "mirror"}]));
+        let (lacks, role) = (
+            ["/imagePullSecrets[name=registry]", "/metadata/annotations/team"],
+            "/metadata/annotations/role",
+        );
+        for (policy, more) in [(Leave, None), (Update, Some(role))] {
+            let judgement = judged(policy, id, ours.clone(), live.clone());
+            assert_eq!(judgement.verdict, Verdict::Update);
+            let mut told = compare::pointers(&judgement.differences);
+            told.sort();
+            let mut expected: Vec<&str> = lacks.into_iter().chain(more).collect();
+            expected.sort_unstable();
+            assert_eq!(told, expected);
+        }
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use bowline_api::GroupResource;
 use serde_json::Value;
 
-use super::actions::Draft;
+use super::actions::{Alteration, Draft};
 use crate::engine::model::Object;
+use crate::engine::model::entries::escaped;
 use crate::engine::model::fields::{map_at_mut, maps_at_mut};
 use crate::engine::model::kinds::pod_spec;
 
@@ -36,20 +37,21 @@ pub(super) fn apply(draft: &mut Draft<'_>) -> Vec<Use> {
     if !context.images.is_empty() {
         images(draft, &context.images, &mut found);
     }
-    draft.changes.append(&mut found.changes);
+    found.alterations.into_iter().for_each(|alteration| draft.alter(alteration));
     found.uses
 }
 
 #[derive(Default)]
 struct Found {
-    changes: Vec<String>,
+    alterations: Vec<Alteration>,
     uses: Vec<Use>,
 }
 
 impl Found {
-    fn note(&mut self, change: String) {
-        if !self.changes.contains(&change) {
-            self.changes.push(change);
+    fn note(&mut self, change: String, path: String) {
+        match self.alterations.iter_mut().find(|it| it.change == change) {
+            Some(alteration) => alteration.paths.push(path),
+            None => self.alterations.push(Alteration { change, paths: vec![path] }),
         }
     }
 }
@@ -57,57 +59,60 @@ impl Found {
 fn classes(draft: &mut Draft<'_>, map: &BTreeMap<String, String>, found: &mut Found) {
     let resource = draft.id.resource.to_string();
     if matches!(resource.as_str(), "persistentvolumeclaims" | "persistentvolumes") {
-        class_of(&mut draft.object, map, found);
+        class_of(&mut draft.object, "", map, found);
     }
     if resource == "statefulsets.apps" {
-        for claim in maps_at_mut(&mut draft.object, &["spec", "volumeClaimTemplates"]) {
-            class_of(claim, map, found);
+        let claims = maps_at_mut(&mut draft.object, &["spec", "volumeClaimTemplates"]);
+        for (index, claim) in claims.enumerate() {
+            class_of(claim, &format!("/spec/volumeClaimTemplates/{index}"), map, found);
         }
     }
-    let Some(spec) = spec_of(&mut draft.object, &draft.id.resource) else { return };
-    for volume in maps_at_mut(spec, &["volumes"]) {
+    let Some((spec, base)) = spec_of(&mut draft.object, &draft.id.resource) else { return };
+    for (index, volume) in maps_at_mut(spec, &["volumes"]).enumerate() {
         if let Some(claim) = map_at_mut(volume, &["ephemeral", "volumeClaimTemplate"]) {
-            class_of(claim, map, found);
+            let base = format!("{base}/volumes/{index}/ephemeral/volumeClaimTemplate");
+            class_of(claim, &base, map, found);
         }
     }
 }
 
-/// Replaces the class of a claim, a claim template or a volume.
-fn class_of(claim: &mut Object, map: &BTreeMap<String, String>, found: &mut Found) {
+/// Replaces the class of a claim, a claim template or a volume, which is at `base`.
+fn class_of(claim: &mut Object, base: &str, map: &BTreeMap<String, String>, found: &mut Found) {
     let places: [(&[&str], &str); 2] =
         [(&["spec"], "storageClassName"), (&["metadata", "annotations"], FORMER_CLASS)];
     for (path, key) in places {
-        let place = map_at_mut(claim, path).and_then(|map| map.get_mut(key));
-        let Some(Value::String(class)) = place else { continue };
+        let class = map_at_mut(claim, path).and_then(|map| map.get_mut(key));
+        let Some(Value::String(class)) = class else { continue };
         let Some(new) = map.get(class) else { continue };
-        found.note(format!("storage class {class} -> {new}"));
+        let place = format!("{base}/{}/{}", path.join("/"), escaped(key));
+        found.note(format!("storage class {class} -> {new}"), place);
         found.uses.push(Use::StorageClass(class.clone()));
         new.clone_into(class);
     }
 }
 
 fn images(draft: &mut Draft<'_>, map: &BTreeMap<String, String>, found: &mut Found) {
-    let Some(spec) = spec_of(&mut draft.object, &draft.id.resource) else { return };
+    let Some((spec, base)) = spec_of(&mut draft.object, &draft.id.resource) else { return };
     for containers in CONTAINERS {
-        for container in maps_at_mut(spec, &[containers]) {
+        for (index, container) in maps_at_mut(spec, &[containers]).enumerate() {
             if let Some(Value::String(image)) = container.get_mut("image") {
-                image_of(image, map, found);
+                image_of(image, format!("{base}/{containers}/{index}/image"), map, found);
             }
         }
     }
-    for volume in maps_at_mut(spec, &["volumes"]) {
+    for (index, volume) in maps_at_mut(spec, &["volumes"]).enumerate() {
         let image = map_at_mut(volume, &["image"]).and_then(|image| image.get_mut("reference"));
         if let Some(Value::String(image)) = image {
-            image_of(image, map, found);
+            image_of(image, format!("{base}/volumes/{index}/image/reference"), map, found);
         }
     }
 }
 
-fn image_of(image: &mut String, map: &BTreeMap<String, String>, found: &mut Found) {
+fn image_of(image: &mut String, place: String, map: &BTreeMap<String, String>, found: &mut Found) {
     let begins = map.iter().filter(|(old, _)| begins(image, old));
     let Some((old, new)) = begins.max_by_key(|(old, _)| old.len()) else { return };
     let replaced = format!("{new}{}", &image[old.len()..]);
-    found.note(format!("image {image} -> {replaced}"));
+    found.note(format!("image {image} -> {replaced}"), place);
     found.uses.push(Use::Image(old.clone()));
     *image = replaced;
 }
@@ -119,8 +124,13 @@ fn begins(image: &str, beginning: &str) -> bool {
     rest.is_empty() || beginning.ends_with('/') || rest.starts_with(['/', ':', '@'])
 }
 
-fn spec_of<'a>(object: &'a mut Object, resource: &GroupResource) -> Option<&'a mut Object> {
-    map_at_mut(object, pod_spec(resource)?)
+/// The specification of the pods that an object makes, and where it is.
+fn spec_of<'a>(
+    object: &'a mut Object,
+    resource: &GroupResource,
+) -> Option<(&'a mut Object, String)> {
+    let path = pod_spec(resource)?;
+    Some((map_at_mut(object, path)?, format!("/{}", path.join("/"))))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::insignificant::is_ignored;
 use crate::engine::model::Object;
+use crate::engine::model::entries::copy;
 use crate::engine::model::fields::{at, map_at, remove, set_text};
 
 /// What is no difference, and yet goes along with an update: what an apply of today would take for the
@@ -14,20 +15,24 @@ use crate::engine::model::fields::{at, map_at, remove, set_text};
 const GO_ALONG: &[&[&str]] =
     &[&["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"]];
 
-/// The merge patch (RFC 7386) that makes `live` what ours is at these JSON pointers.
+/// The merge patch (RFC 7386) that makes `live` what ours is at these paths.
 ///
 /// All else stays as it is: what the server and controllers filled in, also within lists, of which a
 /// merge patch holds all or nothing. It is conditional on the version of the live object.
+///
+/// What cannot be made so is the error, in words: a part of it would be said to be all.
 pub(super) fn patch(
     resource: &GroupResource,
     ours: &Object,
     live: &Object,
     differing: &[String],
-) -> Value {
+) -> Result<Value, String> {
     let source = Value::Object(ours.clone());
     let mut wanted = Value::Object(live.clone());
     for pointer in differing.iter().filter(|pointer| words(pointer).is_none()) {
-        set(&mut wanted, pointer, source.pointer(pointer));
+        if !copy(&mut wanted, &source, pointer) {
+            return Err(format!("{pointer} cannot be changed in place"));
+        }
     }
     if let Value::Object(wanted) = &mut wanted {
         for map in differing.iter().filter_map(|pointer| words(pointer)) {
@@ -42,7 +47,7 @@ pub(super) fn patch(
     {
         set_text(patch, &["metadata", "resourceVersion"], version);
     }
-    patch
+    Ok(patch)
 }
 
 /// The labels or annotations, if all of them differ: where only one of the two has any that count.
@@ -74,23 +79,6 @@ fn go_along(ours: &Object, wanted: &mut Object) {
             Some(text) => set_text(wanted, path, text),
             None => drop(remove(wanted, path)),
         }
-    }
-}
-
-/// Sets what is at a pointer, or takes it out. Its parent is there: only what both have is looked into.
-fn set(object: &mut Value, pointer: &str, value: Option<&Value>) {
-    let Some((parent, token)) = pointer.rsplit_once('/') else { return };
-    let key = token.replace("~1", "/").replace("~0", "~");
-    match (object.pointer_mut(parent), value) {
-        (Some(Value::Object(map)), Some(value)) => drop(map.insert(key, value.clone())),
-        (Some(Value::Object(map)), None) => drop(map.remove(&key)),
-        (Some(Value::Array(list)), Some(value)) => {
-            let entry = key.parse().ok().and_then(|index: usize| list.get_mut(index));
-            if let Some(entry) = entry {
-                *entry = value.clone();
-            }
-        }
-        _ => {}
     }
 }
 
@@ -156,13 +144,13 @@ mod tests {
         let live = with(json!({"bowline.io/restore-uid": "old"}), json!({revision: "3"}));
         let differing = ["/metadata/labels".to_owned(), "/metadata/annotations".to_owned()];
         let there = json!({"metadata": {"labels": {"app": "web"}, "annotations": {"a": "b"}}});
-        assert_eq!(patch(&id, &ours, &live, &differing), there);
+        assert_eq!(patch(&id, &ours, &live, &differing).unwrap(), there);
         let back = json!({"metadata": {"labels": {"app": null}, "annotations": {"a": null}}});
         let both = with(
             json!({"app": "web", "bowline.io/restore-uid": "x"}),
             json!({"a": "b", revision: "3"}),
         );
-        assert_eq!(patch(&id, &live, &both, &differing), back);
+        assert_eq!(patch(&id, &live, &both, &differing).unwrap(), back);
     }
 
     #[test]
@@ -173,14 +161,15 @@ mod tests {
             object(json!({"metadata": {"labels": labels}, "data": {"a": uid}}))
         };
         let id = "configmaps".parse().unwrap();
-        let patch = patch(&id, &made("new", "b"), &made("old", "a"), &["/data/a".to_owned()]);
+        let differing = ["/data/a".to_owned()];
+        let patch = patch(&id, &made("new", "b"), &made("old", "a"), &differing).unwrap();
         assert_eq!(patch, json!({"data": {"a": "new"}}));
     }
 
     fn patched(id: &str, ours: &Object, live: &Object, differing: &[String]) -> Value {
         let mut value = Value::Object(live.clone());
         let id: ItemId = id.parse().unwrap();
-        merge(&mut value, &patch(&id.resource, ours, live, differing));
+        merge(&mut value, &patch(&id.resource, ours, live, differing).unwrap());
         value
     }
 
@@ -191,8 +180,8 @@ mod tests {
         let live = object(json!({"metadata": {"resourceVersion": "7", "labels": {"b": "2"}},
             "spec": {"ports": [{"port": 80, "name": "old", "nodePort": 31000}], "kept": 1,
                 "filledIn": true}, "status": {"x": 1}}));
-        let differing = ["/metadata/labels/a", "/metadata/labels/b", "/spec/ports/0/name"];
-        let patch = patch(&services(), &ours, &live, &differing.map(str::to_owned));
+        let differing = ["/metadata/labels/a", "/metadata/labels/b", "/spec/ports[port=80]/name"];
+        let patch = patch(&services(), &ours, &live, &differing.map(str::to_owned)).unwrap();
         let expected = json!({"metadata": {"resourceVersion": "7", "labels": {"a": "1", "b": null}},
             "spec": {"ports": [{"port": 80, "name": "web", "nodePort": 31000}]}});
         assert_eq!(patch, expected);
@@ -204,14 +193,38 @@ mod tests {
         let with = |text: Option<&str>| object(json!({"metadata": {"annotations": {last: text}}}));
         let none = object(json!({"metadata": {"annotations": {"own": "x"}}}));
         let annotations = |ours: &Object, live: &Object| {
-            patch(&services(), ours, live, &[])["metadata"]["annotations"][last].clone()
+            patch(&services(), ours, live, &[]).unwrap()["metadata"]["annotations"][last].clone()
         };
         assert_eq!(annotations(&with(Some("old")), &with(Some("new"))), "old");
         assert_eq!(
-            patch(&services(), &none, &with(Some("new")), &[])["metadata"]["annotations"],
+            patch(&services(), &none, &with(Some("new")), &[]).unwrap()["metadata"]["annotations"],
             json!(null)
         );
-        assert_eq!(patch(&services(), &none, &none, &[]), json!({}));
+        assert_eq!(patch(&services(), &none, &none, &[]).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn ports_in_another_order_do_not_change_their_node_ports() {
+        let ports = |ports: Value| {
+            object(json!({"metadata": {"name": "web", "namespace": "shop"},
+                "spec": {"type": "NodePort", "ports": ports}}))
+        };
+        let ours = ports(json!([{"name": "http", "port": 80}, {"name": "https", "port": 443}]));
+        let live = ports(json!([{"name": "https", "port": 443, "nodePort": 30443},
+            {"name": "http", "port": 80, "nodePort": 30080}]));
+        let id = "services/shop/web".parse().unwrap();
+        let differing = compare::pointers(&compare::differences(&id, &ours, &live));
+        assert_eq!(differing, ["/spec/ports"]);
+        // The API server fills in the node port that the port of the same name has.
+        let patch = patch(&services(), &ours, &live, &differing).unwrap();
+        assert_eq!(patch, json!({"spec": {"ports": ours["spec"]["ports"]}}));
+    }
+
+    #[test]
+    fn what_cannot_be_changed_in_place_makes_no_patch() {
+        let (ours, live) = (object(json!({"spec": {"a": {"b": 1}}})), object(json!({"spec": {}})));
+        let refused = patch(&services(), &ours, &live, &["/spec/a/b".to_owned()]).unwrap_err();
+        assert_eq!(refused, "/spec/a/b cannot be changed in place");
     }
 
     /// Changes every leaf that is not a part of the object's name.

@@ -70,6 +70,7 @@ mod registrations;
 mod rehearsal;
 mod relink;
 mod remarks;
+mod resource_list;
 mod rights;
 mod same_volumes;
 #[cfg(test)]

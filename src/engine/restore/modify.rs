@@ -4,8 +4,9 @@ use bowline_api::{GroupResource, ItemId};
 use serde_json::Value;
 
 use super::Preparation;
-use super::actions::Draft;
+use super::actions::{Alteration, Draft};
 use super::maps::Use;
+use crate::engine::model::entries::is_within;
 use crate::engine::model::modifier::{Rule, changed_paths};
 
 /// How many places are told of an object that a rule changed.
@@ -68,9 +69,10 @@ pub(super) fn apply(draft: &mut Draft<'_>, uses: &mut Vec<Use>) -> Option<String
         uses.push(Use::Rule(index));
         let number = index + 1;
         match follow(draft, rule, &object) {
-            Ok(Some((changed, note))) => {
+            Ok(Some((changed, paths))) => {
                 object = changed;
-                draft.changes.push(format!("modifier rule {number}: {note}"));
+                let change = format!("modifier rule {number}: {}", named(&paths));
+                draft.alter(Alteration { change, paths });
             }
             Ok(None) => {
                 draft.changes.push(format!("modifier rule {number}: a test in it does not hold"));
@@ -86,25 +88,29 @@ pub(super) fn apply(draft: &mut Draft<'_>, uses: &mut Vec<Use>) -> Option<String
     fault
 }
 
-/// What a rule makes of an object, and what to tell of it; nothing if a test does not hold.
+/// What a rule makes of an object, and where it changes it; nothing if a test does not hold.
 fn follow(
     draft: &Draft<'_>,
     rule: &Rule,
     object: &Value,
-) -> Result<Option<(Value, String)>, String> {
+) -> Result<Option<(Value, Vec<String>)>, String> {
     let changed = rule.apply(draft.id, object).map_err(|unfit| unfit.to_string())?;
     let Some(changed) = changed else { return Ok(None) };
     let paths = changed_paths(object, &changed);
     if let Some(path) = paths.iter().find(|path| is_kept(draft.id, draft.context, path)) {
         return Err(format!("{path} is not for a modifier to change"));
     }
-    let mut note = paths.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
+    Ok(Some((changed, paths)))
+}
+
+/// Places that were changed, in words.
+fn named(paths: &[String]) -> String {
+    let named = paths.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
     match paths.len() {
-        0 => "changes nothing".clone_into(&mut note),
-        more if more > TOLD => note = format!("{note} and {} more", more - TOLD),
-        _ => {}
+        0 => "changes nothing".to_owned(),
+        more if more > TOLD => format!("{named} and {} more", more - TOLD),
+        _ => named,
     }
-    Ok(Some((changed, note)))
 }
 
 /// Whether a place is not to be changed.
@@ -122,11 +128,6 @@ fn is_kept(id: &ItemId, context: &Preparation, path: &str) -> bool {
 fn is_kept_of_volume(is_reattached: bool, path: &str) -> bool {
     let is_free = FREE_OF_VOLUMES.iter().any(|place| is_within(path, place));
     is_within(path, "/spec") && (!is_free || is_reattached && path.ends_with("ReclaimPolicy"))
-}
-
-/// Whether a path leads to a place, or into it.
-fn is_within(path: &str, place: &str) -> bool {
-    path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

@@ -60,21 +60,38 @@ pub(super) fn leave_out(plan: &mut Plan<'_>) {
 
 /// Takes from an object of a clone what acts outward, and what makes it pass for its original.
 pub(super) fn detach(draft: &mut Draft<'_>) {
-    let namespace = draft.id.namespace.as_deref();
-    if !namespace.is_some_and(|namespace| draft.context.is_mapped(namespace)) {
+    if !is_of_clone(draft) {
         return;
     }
-    if draft.context.is_beside(draft.id) {
-        let outward: Vec<String> = annotations(&draft.object)
-            .filter(|key| OUTWARD.iter().any(|prefix| key.starts_with(prefix)))
-            .map(str::to_owned)
-            .collect();
-        for key in outward {
-            draft.drop_annotations(&[&key]);
-            draft.note(format!("annotation {key} dropped, as it acts outward"));
-        }
+    // A drill is closed off last, so that modifiers meet what they would meet in the restore.
+    if draft.context.is_beside(draft.id) && !draft.context.isolated {
+        drop_outward(draft);
     }
     leave_argo(draft);
+}
+
+/// Takes the same from an object of a drill, a person's modifiers notwithstanding.
+pub(super) fn close(draft: &mut Draft<'_>) {
+    if is_of_clone(draft) {
+        drop_outward(draft);
+        leave_argo(draft);
+    }
+}
+
+fn is_of_clone(draft: &Draft<'_>) -> bool {
+    let namespace = draft.id.namespace.as_deref();
+    namespace.is_some_and(|namespace| draft.context.is_mapped(namespace))
+}
+
+fn drop_outward(draft: &mut Draft<'_>) {
+    let outward: Vec<String> = annotations(&draft.object)
+        .filter(|key| OUTWARD.iter().any(|prefix| key.starts_with(prefix)))
+        .map(str::to_owned)
+        .collect();
+    for key in outward {
+        draft.drop_annotations(&[&key]);
+        draft.note(format!("annotation {key} dropped, as it acts outward"));
+    }
 }
 
 fn annotations(object: &Object) -> impl Iterator<Item = &str> {

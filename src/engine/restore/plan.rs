@@ -21,7 +21,7 @@ use super::prepare::{self, Prepared};
 use super::quiesce::{self, Quiesced};
 use super::select;
 use super::staging::{self, Stage};
-use super::versions::Versions;
+use super::versions::{self, Versions};
 use super::{alterations, children, classes, clones, earlier_jobs, earlier_volumes, existing};
 use super::{
     fail_closed, live_operators, makers, mounters, node_ports, owners, reattach, snapshots,
@@ -222,6 +222,8 @@ pub(super) async fn plan<'a>(
     clones::meet(context, ready, request, &namespaces, &mut plan).await?;
     claims::plan(context, ready, request, &mut plan)?;
     existing::compare(context, ready, request, &namespaces, &mut plan).await?;
+    let policy = request.spec.existing_resource_policy.unwrap_or_default();
+    versions::look_at_definitions(ready, policy, &mut plan)?;
     earlier_jobs::leave(context, identity, &mut plan).await?;
     let quiet = quiesce::spare(&mut plan);
     node_ports::refuse(ready, &mut plan)?;
@@ -332,6 +334,10 @@ fn is_there_as_home(
 
 /// Namespaces that must be made although the backup does not hold them.
 fn bare_namespaces(plan: &Plan<'_>, existing: &Namespaces) -> Vec<String> {
+    if plan.preparation.isolated {
+        // Those of a drill are made by the drill, closed off, or not at all.
+        return Vec::new();
+    }
     let made: BTreeSet<String> = plan
         .rows
         .iter()

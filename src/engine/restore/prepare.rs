@@ -7,10 +7,10 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::Preparation;
-use super::actions::{Draft, action};
+use super::actions::{Alteration, Draft, action};
 use super::maps::{self, Use};
 use super::{hints, hooks, isolation, jobs, links, modify, outward, owners, status, versions};
-use crate::engine::model::fields::{Object, remove, retain, set_text};
+use crate::engine::model::fields::{Object, remove, set_text};
 
 /// The label that names the backup an object came from. Velero's.
 pub(super) const BACKUP_LABEL: &str = "velero.io/backup-name";
@@ -43,6 +43,8 @@ pub(super) struct Prepared {
     pub fault: Option<String>,
     /// Of the changes those that somebody may miss who relied on what it had.
     pub losses: Vec<String>,
+    /// Of the changes those that a person asked for.
+    pub alterations: Vec<Alteration>,
     /// Where it still names a mapped namespace by its old name. Never holds values of a Secret.
     pub hints: Vec<String>,
 }
@@ -71,7 +73,8 @@ const TRANSIENT_FINALIZERS: &[&str] = &[
 /// Prepares a recorded object for the target: what the server sets goes, what leads into the old cluster
 /// is cut or led over, the rest stays as it is, unknown fields too.
 pub(super) fn prepare(id: &ItemId, object: Object, context: &Preparation) -> Prepared {
-    let mut draft = Draft { id, object, context, changes: Vec::new(), losses: Vec::new() };
+    let (changes, losses, alterations) = (Vec::new(), Vec::new(), Vec::new());
+    let mut draft = Draft { id, object, context, changes, losses, alterations };
     versions::tell(&mut draft);
     outward::detach(&mut draft);
     if let Some(apply) = action(&id.resource) {
@@ -84,6 +87,7 @@ pub(super) fn prepare(id: &ItemId, object: Object, context: &Preparation) -> Pre
     let owners = owners::keep(&mut draft, owners);
     let mut uses = maps::apply(&mut draft);
     let fault = modify::apply(&mut draft, &mut uses);
+    isolation::close(&mut draft);
     let target = context.target(id);
     name(&mut draft, &target);
     if id.resource != GroupResource::core("namespaces") {
@@ -100,6 +104,7 @@ pub(super) fn prepare(id: &ItemId, object: Object, context: &Preparation) -> Pre
         uses,
         fault,
         losses: draft.losses,
+        alterations: draft.alterations,
         hints,
     }
 }
@@ -109,14 +114,7 @@ fn strip(draft: &mut Draft<'_>) -> Vec<Value> {
     for key in OF_THE_SERVER {
         remove(&mut draft.object, &["metadata", key]);
     }
-    let is_isolated = draft.context.isolated;
-    let goes = |it: &str| {
-        TRANSIENT_FINALIZERS.contains(&it) || is_isolated && isolation::drops_finalizer(it)
-    };
-    let transient = |value: &Value| value.as_str().is_some_and(goes);
-    for finalizer in retain(&mut draft.object, &["metadata", "finalizers"], |it| !transient(it)) {
-        draft.note(format!("finalizer {} dropped", finalizer.as_str().unwrap_or_default()));
-    }
+    draft.drop_finalizers(|it| TRANSIENT_FINALIZERS.contains(&it));
     match remove(&mut draft.object, &["metadata", "ownerReferences"]) {
         Some(Value::Array(_)) if hooks::is_adopted(draft) => Vec::new(),
         Some(Value::Array(owners)) => owners,

@@ -1,14 +1,14 @@
 //! What a restore leaves in the bucket: first what was asked, last what came of it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::error::Cause;
-use super::execute::{Execution, Outcome};
+use super::execute::Execution;
 use super::identity::{Identity, places};
-use super::plan::api_version;
+use super::resource_list::Earlier;
 use crate::engine::context::Context;
 use crate::engine::journal::Journal;
 use crate::engine::model::restore::{RestoreRecord, RestoreRun};
@@ -147,6 +147,24 @@ impl<'a> Records<'a> {
         Ok(())
     }
 
+    /// What became of each object in the runs before this one, as far as that can be read.
+    pub(super) async fn earlier_outcomes(&self, context: &Context, journal: &Journal) -> Earlier {
+        if self.run == 1 {
+            return Earlier::default();
+        }
+        match Earlier::read(context, &self.record).await {
+            Ok(earlier) => earlier,
+            Err(error) => {
+                let message = format!(
+                    "what earlier runs changed cannot be read, and is counted as unchanged: {}",
+                    chain(&error)
+                );
+                journal.warn(Problem::of_run("record", message));
+                Earlier::default()
+            }
+        }
+    }
+
     /// The log while it runs; none where no record is taken.
     pub(super) fn running_log(&self, journal: &'a Journal) -> Option<RunningLog<'a>> {
         let RestoreRecord { name, uid, .. } = &self.record;
@@ -177,7 +195,7 @@ impl<'a> Records<'a> {
         let keys = RestoreKeys(&self.record.name);
         let results = BackupResults::of_restore(&report.warnings, &report.errors);
         let files = [
-            SideFile::json_gz(keys.resource_list(), &resource_list(execution))?,
+            SideFile::json_gz(keys.resource_list(), &execution.resource_list())?,
             SideFile::json_gz(keys.item_operations(), &Vec::<()>::new())?,
             SideFile::json_gz(keys.volume_info(), &volume_infos(execution, report))?,
             SideFile::json_gz(keys.results(), &results)?,
@@ -230,32 +248,6 @@ async fn interrupted_log(
     let known: HashSet<&str> = whole.lines().collect();
     let new = text.lines().filter(|line| !known.contains(line));
     Ok(new.flat_map(|line| [line, "\n"]).collect())
-}
-
-/// The outcome of each object by kind, in Velero's words.
-fn resource_list(execution: &Execution<'_>) -> BTreeMap<String, Vec<String>> {
-    let mut list: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (index, outcome) in execution.outcomes() {
-        let row = &execution.plan.rows[index];
-        let Some(kind) = execution.ready.known.get(row.entry.resource()) else { continue };
-        let word = match outcome {
-            Outcome::Created => "created",
-            Outcome::Updated | Outcome::Recreated => "updated",
-            Outcome::Unchanged | Outcome::Skipped => "skipped",
-            Outcome::Differs | Outcome::Failed => "failed",
-        };
-        let id = execution.target(row);
-        let name = match &id.namespace {
-            Some(namespace) => format!("{namespace}/{}({word})", id.name),
-            None => format!("{}({word})", id.name),
-        };
-        let version = api_version(&id.resource, row.entry.version());
-        list.entry(format!("{version}/{}", kind.kind)).or_default().push(name);
-    }
-    for names in list.values_mut() {
-        names.sort_unstable();
-    }
-    list
 }
 
 /// A volume as Velero records it of a restore.

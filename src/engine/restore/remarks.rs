@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bowline_api::ItemId;
 
 use super::execute::Execution;
+use super::plan::Verdict;
 use super::prepare::Prepared;
 use crate::engine::report::Problem;
 
@@ -18,9 +19,14 @@ const NAMED: usize = 50;
 pub(super) struct Remarks(AtomicUsize);
 
 /// What is to be said of an object once it is made, in one line.
-pub(super) fn of(prepared: &Prepared) -> String {
-    let told: Vec<&str> =
-        prepared.losses.iter().chain(&prepared.hints).map(String::as_str).collect();
+///
+/// One that is updated loses nothing that the plan does not show as a difference.
+pub(super) fn of(verdict: Verdict, prepared: &Prepared) -> String {
+    let losses = match verdict {
+        Verdict::Update => &[],
+        _ => &prepared.losses[..],
+    };
+    let told: Vec<&str> = losses.iter().chain(&prepared.hints).map(String::as_str).collect();
     told.join("; ")
 }
 

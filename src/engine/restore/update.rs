@@ -52,7 +52,11 @@ impl Execution<'_> {
             if let Some(why) = fixed::obstacle(&id, &prepared.object, &live, &differing) {
                 return Ok(self.not_updated(&id, why));
             }
-            let mut patch = merge::patch(&id.resource, &prepared.object, &live, &differing);
+            let patch = merge::patch(&id.resource, &prepared.object, &live, &differing);
+            let mut patch = match patch {
+                Ok(patch) => patch,
+                Err(why) => return Ok(self.not_updated(&id, why)),
+            };
             quiesce::keep_down(&live, &mut patch);
             let cluster = &self.context.cluster;
             let namespace = id.namespace.as_deref();

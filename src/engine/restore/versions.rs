@@ -6,23 +6,35 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_api::GroupResource;
+use bowline_api::{GroupResource, ItemId};
 
 use super::actions::Draft;
 use super::classify::{custom_kinds, unanswered};
 use super::error::Error;
-use super::plan::{Row, api_version};
+use super::judgement::UPDATE;
+use super::plan::{Plan, Row, Verdict, api_version};
 use super::preflight::Ready;
 use super::select::{self, damaged};
 use crate::engine::archive::Entry;
 use crate::engine::context::{Context, definition};
+use crate::engine::model::Object;
 use crate::engine::model::conversion::Conversion;
-use crate::engine::model::fields::text_at;
+use crate::engine::model::fields::{maps_at, text_at};
 use crate::engine::model::relations::definition_of;
+use crate::engine::model::restore::ExistingResourcePolicy;
 
 /// What helps where an archive holds no version that the target serves.
 pub(super) const OTHER_VERSIONS: &str = "a backup made with `bowline backup create --api-versions \
     all` holds every version that its cluster serves";
+
+/// What helps where this restore has the target serve the version.
+const BROUGHT: &str = "this restore updates its definition, which then serves that version: \
+    bowline restore resume makes it";
+
+/// What helps where another restore would.
+const NOT_BROUGHT: &str = "--existing-resource-policy=update brings the backup's definition, where the \
+    target's serves no version that it lacks; a backup made with `bowline backup create \
+    --api-versions all` holds every version that its cluster serves";
 
 /// What is known of versions, on both sides.
 pub(super) struct Versions {
@@ -175,9 +187,83 @@ pub(super) fn not_served(ready: &Ready, entry: &Entry<'_>) -> String {
     format!("the backup holds it as {held}, which the target does not serve; it serves {served}")
 }
 
+/// Says what helps where the backup's own definition would bring the version that is lacking.
+pub(super) fn look_at_definitions(
+    ready: &Ready,
+    policy: ExistingResourcePolicy,
+    plan: &mut Plan<'_>,
+) -> Result<(), Error> {
+    let is_lacking = |row: &Row<'_>| row.hint == Some(OTHER_VERSIONS);
+    let version = |row: &Row<'_>| (row.entry.resource().clone(), row.entry.version().to_owned());
+    let lacking = plan.rows.iter().filter(|row| is_lacking(row));
+    let lacking: BTreeSet<(GroupResource, String)> = lacking.map(version).collect();
+    let wanted: BTreeSet<ItemId> = lacking.iter().map(|it| definition_of(&it.0)).collect();
+    let Some(resource) = wanted.first().map(|it| &it.resource) else { return Ok(()) };
+    let definitions = plan.rows.iter().filter(|row| row.entry.resource() == resource);
+    let definitions = definitions.map(|row| (row.entry.id(), row));
+    let definitions: BTreeMap<ItemId, &Row<'_>> =
+        definitions.filter(|(id, _)| wanted.contains(id)).collect();
+    let mut hints = BTreeMap::new();
+    for (resource, version) in lacking {
+        let Some(row) = definitions.get(&definition_of(&resource)) else { continue };
+        let Some(hint) = bringing(policy, row.verdict, row.hint) else { continue };
+        if serves(&select::object(ready, row.entry)?, &version) {
+            hints.insert((resource, version), hint);
+        }
+    }
+    for row in plan.rows.iter_mut().filter(|row| is_lacking(row)) {
+        row.hint = hints.get(&version(row)).copied().or(row.hint);
+    }
+    Ok(())
+}
+
+/// How the backup's definition comes, by what is decided about it; nothing where it cannot.
+fn bringing(
+    policy: ExistingResourcePolicy,
+    verdict: Verdict,
+    hint: Option<&'static str>,
+) -> Option<&'static str> {
+    let may_be_updated = match hint {
+        None => policy == ExistingResourcePolicy::None,
+        Some(hint) => hint == UPDATE,
+    };
+    match verdict {
+        Verdict::Update => Some(BROUGHT),
+        Verdict::Differs if may_be_updated => Some(NOT_BROUGHT),
+        _ => None,
+    }
+}
+
+/// Whether a definition has its kind served in this version.
+fn serves(definition: &Object, version: &str) -> bool {
+    let is_served = |it: &Object| it.get("served") == Some(&true.into());
+    let mut versions = maps_at(definition, &["spec", "versions"]);
+    versions.any(|it| text_at(it, &["name"]) == Some(version) && is_served(it))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_update_is_advised_only_where_it_was_not_tried_and_not_refused() {
+        use ExistingResourcePolicy::{None as Leave, Recreate, Update};
+        for (policy, verdict, hint, expected) in [
+            (Leave, Verdict::Differs, None, Some(NOT_BROUGHT)),
+            (Leave, Verdict::Differs, Some("left to the original of the clone"), None),
+            (Leave, Verdict::Unchanged, None, None),
+            (Recreate, Verdict::Differs, Some(UPDATE), Some(NOT_BROUGHT)),
+            (Recreate, Verdict::Differs, None, None),
+            (Update, Verdict::Differs, None, None),
+            (Update, Verdict::Update, None, Some(BROUGHT)),
+        ] {
+            assert_eq!(
+                bringing(policy, verdict, hint),
+                expected,
+                "{policy:?} {verdict:?} {hint:?}"
+            );
+        }
+    }
 
     #[test]
     fn versions_have_the_order_of_kubernetes() {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::standing::Good;
+use crate::engine::clock::TOLERANCE;
 use crate::engine::model::backup::{Backup, annotations};
 use crate::engine::model::filter::closest;
 use crate::engine::model::schedule::SCHEDULE_LABEL;
@@ -52,14 +55,23 @@ pub enum Error {
 
 /// Finds the newest good backup that was made by a schedule of this name: by that of the cluster whose
 /// schedule it is now, or, if the schedule is gone or was a Velero's, of the one cluster that had it.
-pub async fn good_backup(store: &BackupStore, schedule: &str, good: Good) -> Result<Backup, Error> {
+///
+/// One that is dated ahead was made by a clock that was wrong, and would pass for the newest until its
+/// date has come: it is taken only if there is no other.
+pub async fn good_backup(
+    store: &BackupStore,
+    schedule: &str,
+    good: Good,
+    now: Timestamp,
+) -> Result<Backup, Error> {
     let owner = store.schedule(schedule).await?.map(|found| found.document.bowline.cluster_uid);
     let entries = store.backups().await?.into_iter();
     let committed = entries.filter_map(|entry| match entry.state {
         BackupState::Committed(backup) => Some(*backup),
         _ => None,
     });
-    choose(committed.collect(), schedule, owner.as_deref(), good).map_err(|error| match error {
+    let chosen = choose(committed.collect(), schedule, owner.as_deref(), good, now);
+    chosen.map_err(|error| match error {
         Error::NoBackup { schedule, similar, elsewhere, .. } => {
             Error::NoBackup { schedule, similar, elsewhere, location: store.url().to_owned() }
         }
@@ -72,6 +84,7 @@ fn choose(
     schedule: &str,
     owner: Option<&str>,
     good: Good,
+    now: Timestamp,
 ) -> Result<Backup, Error> {
     let known: BTreeSet<_> = backups.iter().filter_map(schedule_of).map(str::to_owned).collect();
     let mut own: Vec<_> =
@@ -89,10 +102,11 @@ fn choose(
     }
     let is_partial = |it: &&Backup| it.phase() == Phase::PartiallyFailed;
     let (found, partially_failed) = (own.len(), own.iter().filter(is_partial).count());
-    let newest = own
-        .into_iter()
-        .filter(|it| good.takes(it.phase()))
-        .max_by_key(|it| (it.status.start_timestamp, it.metadata.name.clone()));
+    let newest = own.into_iter().filter(|it| good.takes(it.phase())).max_by_key(|it| {
+        let start = it.status.start_timestamp;
+        let has_come = start.is_some_and(|start| start.duration_since(now) <= TOLERANCE);
+        (has_come, start, it.metadata.name.clone())
+    });
     let schedule = schedule.to_owned();
     newest.ok_or(Error::NoneGood { schedule, found, partially_failed })
 }

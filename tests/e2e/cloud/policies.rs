@@ -42,6 +42,7 @@ async fn the_policies_of_the_guide_allow_what_is_called_and_no_more() {
     let bowline = Bowline::new(env!("CARGO_BIN_EXE_bowline")).unwrap();
     let user = User { bowline: bowline.with_cloud(&cloud).on(&east), cloud: &cloud };
     let [backup, restore, delete] = ["backup", "restore", "delete"].map(Policy::of);
+    let drill = Policy::of("drill");
 
     user.backs_up().await;
     // What a backup that breaks off has written stays, for whoever may remove it.
@@ -49,6 +50,8 @@ async fn the_policies_of_the_guide_allow_what_is_called_and_no_more() {
     user.restores().await;
     let restored = user.needed_just(&restore, &[]);
     restore.may_remove_what_was_made(&restored);
+    user.drills().await;
+    user.needed_beside(&restore, &drill);
     user.deletes().await;
     user.needed_just(&delete, &[]);
     delete.may_remove_what_was_made(&backed_up);
@@ -136,6 +139,14 @@ impl User<'_> {
         self.run(&["restore", "describe", "good"], 0).await;
     }
 
+    async fn drills(&self) {
+        let drill = ["restore", "drill", "--from-backup=good", "--include-namespaces=shop"];
+        self.run(&drill, 0).await;
+        let removals = self.cloud.ec2_faults().calls_of("DeleteVolume");
+        let removed = removals.iter().filter(|call| !call.is_dry_run()).count();
+        assert_eq!((removed, removals.len()), (lab::CLAIMS.len(), lab::CLAIMS.len() + 1));
+    }
+
     async fn deletes(&self) {
         self.is_killed_in_an_upload().await;
         let locked = self.locked();
@@ -185,9 +196,11 @@ impl User<'_> {
         self.cloud.ec2_faults().forget_calls();
     }
 
-    /// Takes note of all calls since the last time.
+    /// Takes note of all calls since the last time, but those for logs of what runs: they are made
+    /// only where something takes long, and nothing fails without them.
     fn calls(&self) -> Vec<Call> {
-        let calls = [self.cloud.s3_faults().calls(), self.cloud.ec2_faults().calls()].concat();
+        let mut calls = [self.cloud.s3_faults().calls(), self.cloud.ec2_faults().calls()].concat();
+        calls.retain(|call| !call.subject.contains("/metadata/bowline/logs/"));
         self.forget();
         calls
     }
@@ -199,10 +212,17 @@ impl User<'_> {
         let calls = self.calls();
         let refused: BTreeSet<String> = refused.iter().map(|action| (*action).to_owned()).collect();
         assert_eq!(not_allowed(&[policy], &calls), refused, "not allowed by role {}", policy.role);
-        let never: Vec<_> =
-            policy.grants().filter(|grant| !calls.iter().any(|call| grant.covers(call))).collect();
-        assert!(never.is_empty(), "never needed by role {}: {never:?}", policy.role);
+        policy.is_needed_for(&calls);
         calls
+    }
+
+    /// Checks that two policies together allow all calls since the last time, and that the second one
+    /// allows nothing else.
+    #[track_caller]
+    fn needed_beside(&self, policy: &Policy, more: &Policy) {
+        let calls = self.calls();
+        assert_eq!(not_allowed(&[policy, more], &calls), BTreeSet::new());
+        more.is_needed_for(&calls);
     }
 
     #[track_caller]
@@ -257,6 +277,14 @@ impl Policy {
                 condition: &statement["Condition"],
             })
         })
+    }
+
+    /// Checks that it allows nothing but what these calls need.
+    #[track_caller]
+    fn is_needed_for(&self, calls: &[Call]) {
+        let never: Vec<_> =
+            self.grants().filter(|grant| !calls.iter().any(|call| grant.covers(call))).collect();
+        assert!(never.is_empty(), "never needed by role {}: {never:?}", self.role);
     }
 
     /// Checks that all that was made carries the tag without which the policy lets it not be removed.

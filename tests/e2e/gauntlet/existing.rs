@@ -41,7 +41,7 @@ async fn updates_in_place(
     let plan = plan::of(&bowline.clone().on(cluster), &restore).await;
     for (id, verdict, reason) in [
         ("configmaps/shop/settings", "update", "/data/mode"),
-        ("services/shop/web", "update", "/spec/ports/0/targetPort"),
+        ("services/shop/web", "update", "/spec/ports[port=80]/targetPort"),
         (
             "deployments.apps/shop/web",
             "differs",

@@ -6,9 +6,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use bowline_testkit::Bowline;
 use bowline_testkit::control_plane::ControlPlane;
+use bowline_testkit::{Bowline, wait};
 use serde_json::{Value, json};
 
 use super::site::{Site, apply, get, kubectl, report, run, wait_for};
@@ -117,6 +118,7 @@ async fn a_volume_is_snapshotted_between_the_hooks_of_its_pod() {
     failing_hooks(&site, &disk).await;
     hooks_of_a_file(&site, &disk).await;
     hooks_of_restored_pods(&site, &disk).await;
+    a_stop_waits_for_a_hook_and_its_mark(&site, &disk).await;
 }
 
 /// A pre hook that fails, one that takes too long, and the post hooks behind them.
@@ -192,6 +194,42 @@ async fn hooks_of_restored_pods(site: &Site, disk: &Path) {
     let log_of_it = log(&site.bowline, &site.west, "restore", "again").await;
     assert!(log_of_it.contains("post hook stdout: came up"), "{log_of_it}");
     restored_pods_are_adopted(&site.west, &original).await;
+}
+
+/// Ctrl-C while the first command of a pod runs: it comes to its end, and is not run once more.
+async fn a_stop_waits_for_a_hook_and_its_mark(site: &Site, disk: &Path) {
+    let [ran, go, later] = ["ran", "go", "later"].map(|name| disk.join(name));
+    let script =
+        format!("echo x >> {}; until test -e {}; do sleep 0.1; done", ran.display(), go.display());
+    let gone = "post.hook.restore.velero.io/command-";
+    kubectl(&site.east, &["annotate", "pods", "--all", "--namespace=shop", gone]).await;
+    let exec = |script: &str| json!({"exec": {"command": ["sh", "-c", script]}});
+    let hooks = json!({"resources": [{"name": "held", "labelSelector": {"matchLabels": {"app": "db"}},
+        "postHooks": [exec(&script), exec(&format!("echo x >> {}", later.display()))]}]});
+    let hooks = format!("--hooks={}", file(disk, "held.yaml", &hooks.to_string()));
+    site.back_up(&["held", "--include-namespaces=shop"]).await;
+    let bowline = site.bowline.on(&site.west);
+    let create = ["restore", "create", "held", "--from-backup=held"];
+    let create = [&create[..], &["--namespace-mappings=shop:held", &hooks, "-o=json"]].concat();
+    let running = bowline.spawn(&create).unwrap();
+    wait::until("the command runs", Duration::from_mins(1), async || {
+        Ok(ran.exists().then_some(()))
+    })
+    .await
+    .unwrap();
+    running.interrupt().unwrap();
+    running.wait_for_stderr("stopping: ").await.unwrap();
+    fs::write(&go, "").unwrap();
+    let stopped = running.wait().await.unwrap();
+    let error = report(&stopped, 130);
+    assert_eq!(error["error"]["hint"], "to go on, run bowline restore resume held");
+    let pod = get(&site.west, &["pod", "db-0", "--namespace=held"]).await;
+    assert!(pod["metadata"]["annotations"]["bowline.io/hooks-of"].is_string(), "{pod}");
+    assert!(!later.exists(), "the second one was not begun");
+    let resumed = run(&site.bowline, &site.west, "restore resume held -o=json", &[]).await;
+    assert_eq!(report(&resumed, 0)["run"], 2);
+    assert_eq!(fs::read_to_string(&ran).unwrap(), "x\n", "it is not run once more");
+    assert_eq!(fs::read_to_string(&later).unwrap(), "x\n");
 }
 
 /// Annotates pods of the application, and adds a deployment whose pods have a hook.

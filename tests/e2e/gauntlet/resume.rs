@@ -1,4 +1,4 @@
-//! What a restore could not do is done by the next run of it, and a stopped one says how it goes on.
+//! What a restore could not do is done by the next run of it.
 //!
 //! Velero cannot: a restore that is `PartiallyFailed`, or whose server went away, is over; what is
 //! missing takes a new restore that skips all that exists
@@ -51,24 +51,4 @@ async fn what_was_refused_is_made_by_resuming_once_the_cause_is_gone() {
     let other = ["--include-namespaces=shop"];
     let other = run(&site.bowline, &site.west, "restore create r --from-backup=b", &other).await;
     assert_eq!(other.code, Some(1), "{}", other.stderr);
-
-    stops_cleanly(&site).await;
-}
-
-/// Ctrl-C lets what is on its way come to its end, and says how it goes on.
-async fn stops_cleanly(site: &Site) {
-    let create = ["restore", "create", "stopped", "--from-backup=b", "-o=json"];
-    let create = [&create[..], &["--namespace-mappings=shop:stopped"]].concat();
-    let running = site.bowline.on(&site.west).spawn(&create).unwrap();
-    running.wait_for_stderr("restoring objects").await.unwrap();
-    running.interrupt().unwrap();
-    let output = running.wait().await.unwrap();
-    if output.code != Some(0) {
-        let error = report(&output, 130);
-        assert_eq!(error["error"]["hint"], "to go on, run bowline restore resume stopped");
-        assert!(output.stderr.contains("stopping: "), "{}", output.stderr);
-        let resumed = run(&site.bowline, &site.west, "restore resume stopped -o=json", &[]).await;
-        report(&resumed, 0);
-    }
-    kubectl(&site.west, &["get", "configmap", "one", "two", "--namespace=stopped"]).await;
 }

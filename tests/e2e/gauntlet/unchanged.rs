@@ -128,11 +128,16 @@ async fn is_unchanged(site: &Site, cluster: &ControlPlane, name: &str) {
     assert_eq!(versions(&inventory::read(cluster).await), before, "{name}");
 }
 
-/// The version of every object that nobody touches all the time.
+/// The version of every object that nobody touches all the time; of autoscalers, whose controller
+/// writes their status whenever it looks, what they want.
 fn versions(inventory: &Inventory) -> BTreeMap<ItemId, Value> {
     let steady =
         inventory.iter().filter(|(id, _)| is_steady(id) && id.resource.resource != "nodes");
-    steady.map(|(id, object)| (id.clone(), object["metadata"]["resourceVersion"].clone())).collect()
+    let version = |id: &ItemId, object: &Value| match id.resource.resource.as_str() {
+        "horizontalpodautoscalers" => object["spec"].clone(),
+        _ => object["metadata"]["resourceVersion"].clone(),
+    };
+    steady.map(|(id, object)| (id.clone(), version(id, object))).collect()
 }
 
 /// Compares object by object: some are large.

@@ -125,9 +125,6 @@ impl Objects {
         if let Some(object) = object.as_object_mut() {
             object.remove("status");
         }
-        if resource == "customresourcedefinitions.apiextensions.k8s.io" {
-            self.served.extend(Served::defined_by(&object));
-        }
         self.put(&resource, &key, object);
     }
 
@@ -167,6 +164,10 @@ impl Objects {
         }
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        if resource == "customresourcedefinitions.apiextensions.k8s.io" {
+            self.served.retain(|it| !it.custom || it.name() != key);
+            self.served.extend(Served::defined_by(&object));
+        }
         objects.insert(key.to_owned(), object);
     }
 

@@ -32,6 +32,7 @@ impl Ec2 {
             Operation::Backup => self.rights_to_back_up(subject).await,
             Operation::Restore => self.rights_to_restore().await,
             Operation::Delete => self.rights_to_delete(subject).await,
+            Operation::TakeDown => self.rights_to_take_down().await,
         };
         rights
             .map_err(|fault| fault.about("ask for", self.place("the rights of these credentials")))
@@ -75,6 +76,15 @@ impl Ec2 {
         let answer = self.send(Call::DeleteSnapshot, Repeat::Always, send).await;
         rights.extend(told(answer)?.map(|refusal| right("ec2:DeleteSnapshot", refusal)));
         Ok(rights)
+    }
+
+    /// Tried on a volume that bowline made: policies tell it by its tags from all others.
+    async fn rights_to_take_down(&self) -> Result<Vec<Right>, Fault> {
+        let Some(id) = self.a_volume_of_ours().await? else { return Ok(Vec::new()) };
+        let request = self.client().delete_volume().volume_id(id).dry_run(true);
+        let send = || request.clone().send();
+        let answer = self.send(Call::DeleteVolume, Repeat::Always, send).await;
+        Ok(told(answer)?.map(|refusal| right("ec2:DeleteVolume", refusal)).into_iter().collect())
     }
 
     async fn rights_to_describe(&self) -> Result<Vec<Right>, Fault> {
@@ -126,6 +136,19 @@ impl Ec2 {
         match self.send(Call::DescribeSnapshots, Repeat::Always, send).await {
             Ok(page) => {
                 Ok(page.snapshots().first().and_then(|one| one.snapshot_id().map(str::to_owned)))
+            }
+            Err(fault) if fault.code() == Some(FORBIDDEN) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn a_volume_of_ours(&self) -> Result<Option<String>, Fault> {
+        let filter = tags::has_key(tags::MADE_FROM);
+        let request = self.client().describe_volumes().filters(filter).max_results(FEW);
+        let send = || request.clone().send();
+        match self.send(Call::DescribeVolumes, Repeat::Always, send).await {
+            Ok(page) => {
+                Ok(page.volumes().first().and_then(|one| one.volume_id().map(str::to_owned)))
             }
             Err(fault) if fault.code() == Some(FORBIDDEN) => Ok(None),
             Err(fault) => Err(fault),

@@ -16,15 +16,12 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
 use crate::cli::page::Page;
 use crate::cli::settings::Settings;
-use crate::cli::table::cell;
 use crate::cli::values;
 use crate::cli::velero::Accepted;
-use crate::engine::backup;
 use crate::engine::model::duration::GoDuration;
 use crate::engine::model::names::check_label;
 use crate::engine::model::restore::{RestoreOptions, RestoreSpec, RestoreStatusSpec};
 use crate::engine::restore::{DryRun, Error, Request, Start};
-use crate::engine::schedule::newest;
 use crate::engine::schedule::standing::Good;
 use crate::engine::store::check_name;
 
@@ -143,7 +140,9 @@ impl From<DryRunArg> for DryRun {
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let format = args.output.output;
     let (dry_run, is_named) = (args.dry_run, args.name.is_some());
-    let backup = backup(settings, &args).await?;
+    let (from_backup, from_schedule) = (args.from_backup.as_deref(), args.from_schedule.as_deref());
+    let good = Good { partially_failed: args.allow_partially_failed };
+    let backup = work::backup(settings, from_backup, from_schedule, good).await?;
     let request = request(settings, args, backup)?;
     if let Some(how) = dry_run.map(DryRun::from) {
         let progress = settings.progress();
@@ -165,22 +164,6 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     };
     print(format, &report, Summary)?;
     Ok(Exit::of_phase(report.phase))
-}
-
-/// The backup that is meant; the newest good one of a schedule is looked up.
-async fn backup(settings: &Settings, args: &Args) -> Result<String, CliError> {
-    let Some(schedule) = &args.from_schedule else {
-        let name = args.from_backup.clone().unwrap_or_default();
-        check_name(&name).map_err(backup::Error::InvalidName)?;
-        return Ok(name);
-    };
-    let good = Good { partially_failed: args.allow_partially_failed };
-    let found = newest::good_backup(&settings.store()?, schedule, good).await?;
-    let (name, phase) = (found.metadata.name.clone(), found.phase());
-    let start = cell(found.status.start_timestamp);
-    settings
-        .note(&format!("the newest good backup of schedule {schedule}: {name} ({phase}, {start})"));
-    Ok(name)
 }
 
 fn request(settings: &Settings, args: Args, backup_name: String) -> Result<Request, CliError> {

@@ -1,11 +1,12 @@
 //! `bowline restore delete`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 use serde_json::json;
 
-use super::found::{Found, all, find, names};
+use super::found::{Found, all, look_up, names};
 use crate::cli::commands::Outcome;
 use crate::cli::commands::deletion::{Deleted, exit, question};
 use crate::cli::commands::lookup::{none_to_show, not_found};
@@ -22,7 +23,7 @@ use crate::engine::store::BackupStore;
 /// Delete the records of restores
 ///
 /// What was restored stays: objects, volumes and all. An interrupted restore cannot go on without
-/// its record.
+/// its record: one that may have left workloads scaled down is deleted with --force only.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   bowline restore delete nightly-20260301020000
@@ -35,6 +36,9 @@ pub struct Args {
     /// Whether to ask.
     #[command(flatten)]
     pub confirm: ConfirmArgs,
+    /// Delete also what may have left workloads scaled down, and leave these to you
+    #[arg(long)]
+    pub force: bool,
     /// In which form the report is printed.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -46,7 +50,7 @@ pub struct Args {
 pub(in crate::cli) struct Report {
     /// The restore's name.
     name: String,
-    /// How it ended, or `Incomplete`.
+    /// How the deletion ended.
     phase: Phase,
 }
 
@@ -56,42 +60,79 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     if wanted.is_empty() && args.output.is_table() {
         return Ok(none_to_show(settings, "restores", args.which.selector.as_ref(), &store));
     }
+    let is_alone = wanted.len() == 1;
+    let mut checked = Vec::new();
+    for name in &wanted {
+        match check(settings, &store, name, args.force).await {
+            Err(error) if is_alone => return Err(error),
+            result => checked.push(result),
+        }
+    }
     let consequence = "Only records go; what was restored stays.";
     if !wanted.is_empty() {
         args.confirm.ask(settings, &question("restore", &wanted, consequence)).await?;
     }
     settings.if_interrupted("run the same command again: it finishes the deletion".to_owned());
-    let scaled_down = scaled_down(settings, &store, &wanted).await;
-    let is_alone = wanted.len() == 1;
     let mut all = Vec::new();
-    for name in &wanted {
-        let result = delete::restore(&store, local.as_ref(), settings.clock, name).await;
+    for (name, checked) in wanted.iter().zip(checked) {
+        let result = match checked {
+            Err(error) => Err(error),
+            Ok(scaled_down) => delete::restore(&store, local.as_ref(), settings.clock, name)
+                .await
+                .map(|()| scaled_down.iter().for_each(|workload| tell(workload)))
+                .map_err(CliError::from),
+        };
         let report = result.map(|()| Report { name: name.clone(), phase: Phase::Completed });
-        all.push(Deleted::of(settings, name, is_alone, report.map_err(CliError::from))?);
-    }
-    for workload in scaled_down {
-        tracing::warn!("{workload}");
+        all.push(Deleted::of(settings, name, is_alone, report)?);
     }
     print(args.output.output, &json!({"items": &all}), |_| Summary(&all))?;
     Ok(exit(&all, |_| Exit::Done))
 }
 
-/// What stays scaled down as a restore that is deleted does not go on, and how that is undone.
-async fn scaled_down(settings: &Settings, store: &BackupStore, names: &[String]) -> Vec<String> {
-    let mut found = Vec::new();
-    for name in names {
-        // What cannot be read is told by the deletion, if it matters to that.
-        let Ok(restore) = find(settings, store, name).await else { continue };
-        found.extend(restore.scaled_down().map(|workload| {
-            let (namespace, name) = workload.split_once('/').unwrap_or(("default", workload));
-            format!(
-                "{workload} may be scaled down still: kubectl --namespace={namespace} get \
-                 deployments,statefulsets {name} -o yaml tells by its annotation \
-                 bowline.io/quiesced how many pods it had, and kubectl scale gives them back"
-            )
-        }));
+/// The workloads that stay scaled down as a restore that is deleted does not go on; unless forced it
+/// is an error if there are any, or if that is not known.
+async fn check(
+    settings: &Settings,
+    store: &BackupStore,
+    name: &str,
+    force: bool,
+) -> Result<BTreeSet<String>, CliError> {
+    let found = match look_up(settings, store, name).await {
+        Err(_) if force => None,
+        found => found?,
+    };
+    let Some(found) = found else { return Ok(BTreeSet::new()) };
+    let scaled_down = found.scaled_down();
+    match found.record_damage().filter(|_| !force) {
+        Some(damage) => Err(unknown(name, damage)),
+        None if scaled_down.is_empty() || force => Ok(scaled_down),
+        None => Err(refusal(name, scaled_down)),
     }
-    found
+}
+
+fn unknown(name: &str, damage: &str) -> CliError {
+    let message =
+        format!("whether restore \"{name}\" left workloads scaled down is not known: {damage}");
+    CliError::new(Exit::Failed, message).with_hint("--force deletes its record all the same")
+}
+
+fn refusal(name: &str, workloads: BTreeSet<String>) -> CliError {
+    let workloads = workloads.into_iter().collect::<Vec<_>>().join(" and ");
+    let message = format!("restore \"{name}\" may have left {workloads} scaled down");
+    CliError::new(Exit::Failed, message).with_hint(format!(
+        "bowline restore resume {name} ends it, and gives back the pods; --force deletes its record \
+         all the same"
+    ))
+}
+
+/// Tells how a workload gets its pods back that nobody knows of any more.
+fn tell(workload: &str) {
+    let (namespace, name) = workload.split_once('/').unwrap_or(("default", workload));
+    tracing::warn!(
+        "{workload} may be scaled down still: kubectl --namespace={namespace} get \
+         deployments,statefulsets {name} -o yaml tells by its annotation bowline.io/quiesced how \
+         many pods it had, and kubectl scale gives them back"
+    );
 }
 
 /// The restores that are meant; all that are named must be there before any is touched.

@@ -174,9 +174,10 @@ fn ours(text: &mut Description, found: &Found, record: &RestoreRecord) {
     if matches!(found.phase(), Some(Phase::Incomplete | Phase::PartiallyFailed | Phase::Failed)) {
         text.line("To go on", &format!("bowline restore resume {}", found.name));
     }
-    let scaled_down: Vec<_> = found.scaled_down().collect();
+    let scaled_down = found.scaled_down();
     if !scaled_down.is_empty() {
-        text.line("Scaled down", &format!("{}, until it goes on", scaled_down.join(", ")));
+        let scaled_down = scaled_down.into_iter().collect::<Vec<_>>().join(", ");
+        text.line("Scaled down", &format!("{scaled_down}, until it goes on"));
     }
     spec::describe(text, &json!(record.spec));
 }

@@ -1,5 +1,7 @@
 //! What the commands find of restores, and where.
 
+use std::collections::BTreeSet;
+
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 
@@ -82,10 +84,18 @@ impl Found {
         self.damage.as_deref().filter(|_| self.runs > 0)
     }
 
-    /// The workloads that are scaled down until it goes on, as `namespace/name`.
-    pub(super) fn scaled_down(&self) -> impl Iterator<Item = &str> {
-        let record = self.record.as_ref().filter(|_| self.phase() == Some(Phase::Incomplete));
-        record.into_iter().flat_map(|record| &record.spec.quiesce).map(String::as_str)
+    /// The workloads that are scaled down until it goes on, as `namespace/name`: where it has ended,
+    /// those that did not get their pods back.
+    pub(super) fn scaled_down(&self) -> BTreeSet<String> {
+        if self.phase() == Some(Phase::Incomplete) {
+            let record = self.record.iter();
+            return record.flat_map(|record| &record.spec.quiesce).cloned().collect();
+        }
+        let errors = self.result.iter().flat_map(|result| &result.errors);
+        errors
+            .filter(|error| error.operation.as_deref() == Some("quiesce"))
+            .filter_map(|it| Some(format!("{}/{}", it.namespace.as_deref()?, it.name.as_deref()?)))
+            .collect()
     }
 
     /// The phase, or that its record is damaged.
@@ -138,25 +148,33 @@ pub(super) async fn select(
     Ok(found)
 }
 
-/// Looks up one restore: in the location, else on this machine.
+/// Looks up one restore: in the location, else on this machine; one that has no records is an error.
 pub(super) async fn find(
     settings: &Settings,
     store: &BackupStore,
     name: &str,
 ) -> Result<Found, CliError> {
-    if check_name(name).is_ok() {
-        if let Some(found) = in_location(store, name).await.map_err(failed)? {
-            return Ok(found);
-        }
-        if let Some(local) = settings.local_records()
-            && let Some(found) =
-                Found::read(name, local.restore(name).await, true).map_err(failed)?
-        {
-            return Ok(found);
-        }
+    if let Some(found) = look_up(settings, store, name).await? {
+        return Ok(found);
     }
     let known = names(settings, store).await?;
     Err(not_found("restore", name, known.iter().map(String::as_str), store.url()))
+}
+
+/// Looks up one restore, if anything is recorded of it: in the location, else on this machine.
+pub(super) async fn look_up(
+    settings: &Settings,
+    store: &BackupStore,
+    name: &str,
+) -> Result<Option<Found>, CliError> {
+    if check_name(name).is_err() {
+        return Ok(None);
+    }
+    if let Some(found) = in_location(store, name).await.map_err(failed)? {
+        return Ok(Some(found));
+    }
+    let Some(local) = settings.local_records() else { return Ok(None) };
+    Found::read(name, local.restore(name).await, true).map_err(failed)
 }
 
 /// Looks up all restores; of a name that both have, the location's.

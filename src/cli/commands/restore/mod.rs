@@ -1,5 +1,6 @@
 //! `bowline restore`.
 
+mod alteration;
 mod create;
 pub(in crate::cli) mod delete;
 mod describe;

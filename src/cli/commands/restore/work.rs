@@ -9,14 +9,40 @@ use crate::cli::exit::Exit;
 use crate::cli::plugins::SnapshotterOptions;
 use crate::cli::progress::Progress;
 use crate::cli::settings::Settings;
+use crate::cli::table::cell;
+use crate::engine::backup;
 use crate::engine::event::Stage;
 use crate::engine::model::restore::RestoreOptions;
 use crate::engine::report::RestoreReport;
 use crate::engine::restore::{Error, Request, Start};
 use crate::engine::run::Engine;
+use crate::engine::schedule::newest;
+use crate::engine::schedule::standing::Good;
+use crate::engine::store::check_name;
 
 /// How many names are made up, one for each second, before it is given up.
 const NAMES: i64 = 60;
+
+/// The backup that is meant; the newest good one of a schedule is looked up.
+pub(super) async fn backup(
+    settings: &Settings,
+    named: Option<&str>,
+    schedule: Option<&str>,
+    good: Good,
+) -> Result<String, CliError> {
+    let Some(schedule) = schedule else {
+        let name = named.unwrap_or_default();
+        check_name(name).map_err(backup::Error::InvalidName)?;
+        return Ok(name.to_owned());
+    };
+    let found =
+        newest::good_backup(&settings.store()?, schedule, good, settings.clock.now()).await?;
+    let (name, phase) = (found.metadata.name.clone(), found.phase());
+    let start = cell(found.status.start_timestamp);
+    settings
+        .note(&format!("the newest good backup of schedule {schedule}: {name} ({phase}, {start})"));
+    Ok(name)
+}
 
 /// What makes a restore go on that has begun.
 pub(super) fn resume(settings: &Settings, name: &str) -> String {
@@ -30,13 +56,17 @@ pub(super) async fn engine(
     progress: &Arc<Progress>,
     options: &RestoreOptions,
 ) -> Result<Engine, CliError> {
-    let snapshotters = SnapshotterOptions {
+    settings.engine_with(progress, snapshotters(options)).await
+}
+
+/// How the volumes of a restore are made.
+pub(super) fn snapshotters(options: &RestoreOptions) -> SnapshotterOptions {
+    SnapshotterOptions {
         cluster_name: options.cluster_name.clone(),
         trusted_accounts: options.trusted_accounts.clone(),
         kms_key_id: options.kms_key_id.clone(),
         ..SnapshotterOptions::default()
-    };
-    settings.engine_with(progress, snapshotters).await
+    }
 }
 
 /// Carries a restore out that has a name.

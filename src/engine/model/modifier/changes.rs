@@ -1,5 +1,7 @@
 use serde_json::{Map, Value};
 
+use crate::engine::model::entries::escaped;
+
 /// The places at which two values differ, as JSON pointers to the smallest parts that do.
 pub fn changed_paths(before: &Value, after: &Value) -> Vec<String> {
     let mut paths = Vec::new();
@@ -26,7 +28,7 @@ fn collect(before: &Value, after: &Value, path: &str, paths: &mut Vec<String>) {
     let (before, after) = maps;
     let gone = before.keys().filter(|key| !after.contains_key(*key));
     for key in after.keys().chain(gone) {
-        let path = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
+        let path = format!("{path}/{}", escaped(key));
         match (before.get(key), after.get(key)) {
             (None, Some(Value::Null)) | (Some(Value::Null), None) => paths.push(path),
             (before, after) => {

@@ -4,6 +4,15 @@ use crate::engine::model::Object;
 use crate::engine::model::fields::{remove, retain, text_at};
 use crate::engine::restore::Preparation;
 
+/// A change that a person asked for: a map's, or a modifier's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine::restore) struct Alteration {
+    /// What was changed, in words.
+    pub(in crate::engine::restore) change: String,
+    /// Where, as JSON pointers.
+    pub(in crate::engine::restore) paths: Vec<String>,
+}
+
 /// An object while it is being prepared.
 #[derive(Debug)]
 pub(in crate::engine::restore) struct Draft<'a> {
@@ -17,6 +26,8 @@ pub(in crate::engine::restore) struct Draft<'a> {
     pub(in crate::engine::restore) changes: Vec<String>,
     /// Those of them that somebody may miss who relied on what it had.
     pub(in crate::engine::restore) losses: Vec<String>,
+    /// Those of them that a person asked for.
+    pub(in crate::engine::restore) alterations: Vec<Alteration>,
 }
 
 impl Draft<'_> {
@@ -29,6 +40,20 @@ impl Draft<'_> {
     pub(super) fn note_loss(&mut self, change: String) {
         self.losses.push(change.clone());
         self.changes.push(change);
+    }
+
+    /// Tells a change that a person asked for.
+    pub(in crate::engine::restore) fn alter(&mut self, alteration: Alteration) {
+        self.changes.push(alteration.change.clone());
+        self.alterations.push(alteration);
+    }
+
+    /// Drops the finalizers that are `unwanted`.
+    pub(in crate::engine::restore) fn drop_finalizers(&mut self, unwanted: impl Fn(&str) -> bool) {
+        let stays = |it: &serde_json::Value| !it.as_str().is_some_and(&unwanted);
+        for finalizer in retain(&mut self.object, &["metadata", "finalizers"], stays) {
+            self.note(format!("finalizer {} dropped", finalizer.as_str().unwrap_or_default()));
+        }
     }
 
     /// Drops annotations; returns whether there were any.

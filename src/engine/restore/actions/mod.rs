@@ -18,5 +18,7 @@ mod table;
 mod webhooks;
 
 pub(super) use bindings::moves;
-pub(super) use draft::Draft;
+pub(super) use draft::{Alteration, Draft};
+pub(super) use persistent_volumes::{ORIGINAL_NAME, keep_disk};
+pub(super) use services::stay_inside;
 pub(super) use table::action;

@@ -1,7 +1,5 @@
-use serde_json::Value;
-
 use super::Draft;
-use crate::engine::model::fields::{map_at_mut, remove, retain, set_text, text_at};
+use crate::engine::model::fields::{map_at_mut, remove, set_text, text_at};
 
 const BINDING: &[&str] =
     &["pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller"];
@@ -10,7 +8,7 @@ const BINDING: &[&str] =
 const ATTACHED: &str = "external-attacher/";
 
 /// The annotation that tells what a renamed volume was called. Velero's.
-const ORIGINAL_NAME: &str = "velero.io/original-pv-name";
+pub(in crate::engine::restore) const ORIGINAL_NAME: &str = "velero.io/original-pv-name";
 
 /// Promises a volume to its claim by name, and keeps foreign data safe.
 ///
@@ -18,20 +16,22 @@ const ORIGINAL_NAME: &str = "velero.io/original-pv-name";
 /// restore did not make is retained, whatever the archive says.
 pub(super) fn prepare(draft: &mut Draft<'_>) {
     draft.drop_annotations(BINDING);
-    let attached = |it: &Value| it.as_str().is_some_and(|it| it.starts_with(ATTACHED));
-    for finalizer in retain(&mut draft.object, &["metadata", "finalizers"], |it| !attached(it)) {
-        draft.note(format!("finalizer {} dropped", finalizer.as_str().unwrap_or_default()));
-    }
+    draft.drop_finalizers(|it| it.starts_with(ATTACHED));
     promise(draft);
     let name = &draft.id.name;
     if let Some(new) = draft.context.renamed.get(name) {
         set_text(&mut draft.object, &["metadata", "annotations", ORIGINAL_NAME], name);
         draft.note(format!("name {name} -> {new}"));
     }
+    if draft.context.reattached.contains(name) {
+        keep_disk(draft);
+    }
+}
+
+/// Leaves the disk where it is when the volume goes, whatever the archive or a person says.
+pub(in crate::engine::restore) fn keep_disk(draft: &mut Draft<'_>) {
     let policy = ["spec", "persistentVolumeReclaimPolicy"];
-    // What a drill made goes by its identity, not by what the archive says of it.
-    let is_kept = draft.context.reattached.contains(name) || draft.context.isolated;
-    if is_kept && text_at(&draft.object, &policy) != Some("Retain") {
+    if text_at(&draft.object, &policy) != Some("Retain") {
         set_text(&mut draft.object, &policy, "Retain");
         draft.note("reclaim policy -> Retain");
     }

@@ -17,7 +17,8 @@ pub(super) fn prepare(draft: &mut Draft<'_>) {
         return;
     }
     release_addresses(draft);
-    if draft.context.is_beside(draft.id) {
+    // A drill is closed off last, so that modifiers meet what they would meet in the restore.
+    if draft.context.is_beside(draft.id) && !draft.context.isolated {
         stay_inside(draft);
     }
     if !draft.context.preserve_node_ports {
@@ -51,7 +52,7 @@ const OF_LOAD_BALANCERS: &[&str] = &[
 
 /// Keeps a clone from drawing traffic from outside: a load balancer costs money, and the addresses are
 /// the original's.
-fn stay_inside(draft: &mut Draft<'_>) {
+pub(in crate::engine::restore) fn stay_inside(draft: &mut Draft<'_>) {
     if remove(&mut draft.object, &["spec", "externalIPs"]).is_some() {
         draft.note("external IPs dropped, as they are the original's");
     }
@@ -168,7 +169,7 @@ fn release_health_check(draft: &mut Draft<'_>, chosen: &Chosen) {
 fn gives_way<'a>(draft: &Draft<'a>) -> impl Fn(i64) -> Option<&'a str> + use<'a> {
     let (id, context) = (draft.id, draft.context);
     let is_mapped = id.namespace.as_deref().is_some_and(|it| context.is_mapped(it));
-    move |port| context.holder(id, port).filter(|_| is_mapped)
+    move |port| context.holder(id, port).filter(|_| is_mapped && !context.isolated)
 }
 
 fn number(value: Option<&Value>) -> i64 {

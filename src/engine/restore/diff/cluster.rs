@@ -16,6 +16,7 @@ use super::super::plan::kind_of;
 use super::document::{
     Change, ChangeKind, DiffFooter, DiffHeader, DiffReader, Finding, NotCompared,
 };
+use super::restored::{Restored, without_disk};
 use super::scope::{Filter, Read, Scope, compared, parsed, read, selects};
 use crate::engine::archive::Entry;
 use crate::engine::cluster::{self, ListScope, Listed};
@@ -58,8 +59,10 @@ pub async fn cluster(
         scope,
         backed_up,
         autoscaled: BTreeSet::new(),
+        restored: Restored::default(),
     };
     sides.look_at_autoscalers(&mut footer).await?;
+    sides.look_at_volumes(&mut footer).await?;
     let compared = context.stop.unless_asked(sides.compare(&mut footer, reader)).await;
     compared.unwrap_or(Err(Error::Stopped))?;
     Ok(footer)
@@ -93,6 +96,8 @@ struct Sides<'a> {
     backed_up: Option<Filters>,
     /// Workloads whose number of pods an autoscaler decides: no restore changes that.
     autoscaled: BTreeSet<autoscaled::Target>,
+    /// Volumes that stand for those of the backup.
+    restored: Restored,
 }
 
 /// The objects of the backup that are compared with the lists of a kind, by namespace and name.
@@ -105,9 +110,8 @@ impl<'a> Group<'a> {
         namespace.insert(entry.name(), entry);
     }
 
-    fn take(&mut self, listed: &Listed) -> Option<Entry<'a>> {
-        let namespace = listed.meta.namespace.as_deref().unwrap_or_default();
-        self.0.get_mut(namespace)?.remove(listed.meta.name.as_str())
+    fn take(&mut self, namespace: Option<&str>, name: &str) -> Option<Entry<'a>> {
+        self.0.get_mut(namespace.unwrap_or_default())?.remove(name)
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry<'a>> {
@@ -149,6 +153,35 @@ impl Sides<'_> {
             }),
         }
         Ok(())
+    }
+
+    /// Finds out which volumes a restore of this backup made. Who may not read that compares them all.
+    async fn look_at_volumes(&mut self, footer: &mut DiffFooter) -> Result<(), Error> {
+        let kind = |resource| self.catalog.get(&GroupResource::core(resource));
+        let is_meant = |kind: &&Kind| self.scope.has_kind(kind);
+        let volumes = kind("persistentvolumes").filter(is_meant);
+        let namespaces = match kind("persistentvolumeclaims").filter(is_meant) {
+            Some(claims) if volumes.is_none() => self.namespaces(claims),
+            None if volumes.is_none() => return Ok(()),
+            _ => vec![None],
+        };
+        match Restored::read(self.context, &self.catalog, self.opened, namespaces).await {
+            Ok(restored) => self.restored = restored,
+            Err(Error::Cluster(error)) if !error.is_unreachable() => {
+                footer.not_compared.push(NotCompared {
+                    name: "which volumes a restore of this backup made".to_owned(),
+                    reason: error.to_string(),
+                });
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The name that a volume has in the backup which a restore of it made.
+    fn original(&self, kind: &Kind, name: &str) -> Option<&str> {
+        let is_volume = kind.resource == GroupResource::core("persistentvolumes");
+        self.restored.original(name).filter(|_| is_volume)
     }
 
     async fn compare(
@@ -258,7 +291,10 @@ impl Sides<'_> {
                 Err(error) => return Ok(Err(error)),
             };
             for listed in &page.items {
-                found.take(self.judge(kind, left.take(listed), listed)?);
+                let (namespace, name) = (listed.meta.namespace.as_deref(), &listed.meta.name);
+                let original = self.original(kind, name);
+                let entry = left.take(namespace, original.unwrap_or(name));
+                found.take(self.judge(kind, entry, listed)?);
             }
         }
     }
@@ -281,7 +317,13 @@ impl Sides<'_> {
         let Some(read) = self.read(entry)? else { return Ok(Finding::Ignored) };
         let mut object = read.object;
         autoscaled::keep_replicas(&self.autoscaled, &id, &mut object, &live.object);
-        let fields = compared(&id, object, &live.object);
+        if id.resource == GroupResource::core("persistentvolumeclaims") {
+            self.restored.follow(&mut object, &live.object);
+        }
+        let mut fields = compared(&id, object, &live.object);
+        if self.original(kind, &id.name).is_some() {
+            without_disk(&mut fields, &live.object);
+        }
         Ok(Finding::of_fields(id, fields))
     }
 

@@ -64,7 +64,8 @@ impl ChangeKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ChangedField {
-    /// The field, as a JSON pointer (RFC 6901).
+    /// The field, as a JSON pointer (RFC 6901), in which an entry of a list is named by what tells it
+    /// from the others where something does: `/spec/containers[name=web]/image`.
     pub path: String,
     /// What the backup holds there; `null`: nothing. Never a value of a Secret.
     pub from: Value,

@@ -7,6 +7,7 @@
 mod backups;
 mod cluster;
 mod document;
+mod restored;
 mod scope;
 
 pub use backups::backups;

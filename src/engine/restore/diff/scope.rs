@@ -136,11 +136,16 @@ pub(super) fn read(
     if entry.namespace().is_some_and(|namespace| !scope.has_namespace(namespace)) {
         return Ok(None);
     }
-    let json = opened.contents.read(entry).map_err(|source| damaged(opened, source))?;
-    let read = parsed(&json);
+    let read = read_entry(opened, entry)?;
     let selects = |namespace: &str, name: &str| selects(opened, namespace, name);
     let is_compared = scope.has(kind, &read.meta, &read.object, &selects);
     Ok(is_compared.then_some(read))
+}
+
+/// Reads an object of a backup.
+pub(super) fn read_entry(opened: &Opened, entry: Entry<'_>) -> Result<Read, Error> {
+    let json = opened.contents.read(entry).map_err(|source| damaged(opened, source))?;
+    Ok(parsed(&json))
 }
 
 /// An object and its metadata.

@@ -408,6 +408,7 @@ impl VolumeSnapshotter for FakeSnapshotter {
             Operation::Backup => "fake:CreateSnapshot",
             Operation::Restore => "fake:CreateVolume",
             Operation::Delete => "fake:DeleteSnapshot",
+            Operation::TakeDown => "fake:DeleteVolume",
         };
         let refusal = state.refused.contains(action).then(|| "not for you".to_owned());
         drop(state);

@@ -60,6 +60,20 @@ async fn the_right_to_delete_is_tried_on_the_snapshot_that_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_right_to_remove_a_volume_is_tried_on_one_that_bowline_made_or_not_at_all() {
+    let ec2 = FakeEc2::default();
+    ec2.add_volume("vol-1");
+    assert_eq!(asked(&ec2, Operation::TakeDown, None).await, []);
+    let marks = [("bowline.io/token", "t"), ("bowline.io/made-from", "snap-1")];
+    ec2.add(&[("volumeId", "vol-2"), ("availabilityZone", "eu-west-1a")], &marks);
+    let delete = |granted| expected(&[("ec2:DeleteVolume", granted)]);
+    assert_eq!(asked(&ec2, Operation::TakeDown, None).await, delete(true));
+    ec2.trouble("DeleteVolume", NO);
+    assert_eq!(asked(&ec2, Operation::TakeDown, None).await, delete(false));
+    assert_eq!(ec2.state().resources.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_missing_right_to_tag_is_told_from_one_to_create() {
     let ec2 = FakeEc2::default();
     ec2.trouble("CreateSnapshot", NO);

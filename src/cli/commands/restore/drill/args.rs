@@ -1,9 +1,7 @@
-use std::collections::BTreeMap;
-
 use clap::ValueEnum;
 
+use crate::cli::commands::restore::alteration::{AlterationArgs, once};
 use crate::cli::error::CliError;
-use crate::cli::exit::Exit;
 use crate::cli::output::OutputArgs;
 use crate::cli::values;
 use crate::engine::drill::{Quota, Request, Security};
@@ -69,15 +67,18 @@ pub struct Args {
     /// Bring a claim without a usable snapshot back as an EMPTY one, instead of failing for it
     #[arg(long)]
     pub allow_empty_volumes: bool,
-    /// Storage classes of claims, volumes and claim templates that are replaced
-    #[arg(long, value_name = "OLD:NEW", value_delimiter = ',', value_parser = values::class_mapping)]
-    pub storage_class_mappings: Vec<(String, String)>,
     /// Zones whose volumes are made in another one
     #[arg(long, value_name = "OLD:NEW", value_delimiter = ',', value_parser = values::zone_mapping)]
     pub zone_mappings: Vec<(String, String)>,
     /// The name that AWS knows the cluster by, for the tags that let its EBS driver manage the volumes
     #[arg(long, value_name = "NAME", env = "AWS_CLUSTER_NAME", hide_env_values = true)]
     pub cluster_name: Option<String>,
+    /// Accounts of AWS whose shared snapshots may be used, besides your own
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = values::account)]
+    pub trusted_accounts: Vec<String>,
+    /// The KMS key that new EBS volumes are encrypted with (default: the key of the old ones)
+    #[arg(long, value_name = "KEY")]
+    pub ebs_kms_key_id: Option<String>,
     /// How long what was made may take to be ready
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = values::positive)]
     pub ready_timeout: GoDuration,
@@ -93,6 +94,9 @@ pub struct Args {
     /// In which form the report is printed.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// In what objects differ from the recorded ones.
+    #[command(flatten)]
+    pub alteration: AlterationArgs,
 }
 
 /// What pods may do.
@@ -127,30 +131,33 @@ fn quota(text: &str) -> Result<(String, String), String> {
 }
 
 impl Args {
+    /// How the restore works, beside what it brings back.
+    pub(super) fn options(&self) -> RestoreOptions {
+        RestoreOptions {
+            ready_timeout_seconds: Some(self.ready_timeout.to_std().unwrap_or_default().as_secs()),
+            cluster_name: self.cluster_name.clone().filter(|name| !name.is_empty()),
+            trusted_accounts: self.trusted_accounts.clone(),
+            kms_key_id: self.ebs_kms_key_id.clone(),
+            ..RestoreOptions::default()
+        }
+    }
+
     /// What is asked for, of this backup.
     pub(super) fn request(self, backup: String) -> Result<Request, CliError> {
-        let ready_timeout = self.ready_timeout.to_std().unwrap_or_default();
+        let options = self.options();
         Ok(Request {
-            spec: RestoreSpec {
+            spec: self.alteration.into_spec(RestoreSpec {
                 backup_name: backup,
                 included_namespaces: self.include_namespaces,
                 excluded_namespaces: self.exclude_namespaces,
                 allow_empty_volumes: self.allow_empty_volumes,
-                storage_class_mapping: once(
-                    "--storage-class-mappings",
-                    self.storage_class_mappings,
-                )?,
                 zone_mapping: once("--zone-mappings", self.zone_mappings)?,
                 ..RestoreSpec::default()
-            },
-            options: RestoreOptions {
-                ready_timeout_seconds: Some(ready_timeout.as_secs()),
-                cluster_name: self.cluster_name.filter(|name| !name.is_empty()),
-                ..RestoreOptions::default()
-            },
+            })?,
+            options,
             quota: Quota(once("--quota", self.quota)?),
             security: self.pod_security.into(),
-            ready_timeout,
+            ready_timeout: self.ready_timeout.to_std().unwrap_or_default(),
             check_timeout: self.check_timeout.to_std().unwrap_or_default(),
             down_timeout: self.take_down_timeout.to_std().unwrap_or_default(),
             keep: self.keep,
@@ -158,13 +165,44 @@ impl Args {
     }
 }
 
-fn once(flag: &str, pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, CliError> {
-    let mut found = BTreeMap::new();
-    for (key, value) in pairs {
-        if found.insert(key.clone(), value).is_some() {
-            let fault = format!("{flag} says \"{key}\" more than once");
-            return Err(CliError::new(Exit::Usage, fault).with_hint("say it once"));
-        }
+#[cfg(test)]
+mod tests {
+    use clap::{Command, FromArgMatches as _};
+
+    use super::*;
+
+    fn request(words: &str) -> Request {
+        let command = <Args as clap::Args>::augment_args(Command::new("drill"));
+        let words = ["drill", "--from-backup=b"].into_iter().chain(words.split_whitespace());
+        let matches = command.try_get_matches_from(words).unwrap();
+        Args::from_arg_matches(&matches).unwrap().request("b".to_owned()).unwrap()
     }
-    Ok(found)
+
+    #[test]
+    fn what_is_said_of_a_drill_is_what_is_asked_for() {
+        let plain = request("");
+        assert_eq!((plain.keep, plain.security), (false, Security::Baseline));
+        let request = request(
+            "--keep --pod-security=restricted --quota=pods=3 --check-timeout=1m --ready-timeout=2m \
+             --take-down-timeout=3m --exclude-namespaces=a --allow-empty-volumes \
+             --zone-mappings=z1:z2 --storage-class-mappings=old:new --image-mappings=a/=b/ \
+             --trusted-accounts=111122223333 --ebs-kms-key-id=k --cluster-name=west",
+        );
+        assert_eq!((request.keep, request.security), (true, Security::Restricted));
+        assert_eq!(request.quota.0["pods"], "3");
+        let minutes = [request.check_timeout, request.ready_timeout, request.down_timeout];
+        assert_eq!(minutes.map(|it| it.as_secs() / 60), [1, 2, 3]);
+        let (spec, options) = (request.spec, request.options);
+        assert_eq!(spec.excluded_namespaces, ["a"]);
+        assert!(spec.allow_empty_volumes);
+        let mappings = [&spec.zone_mapping["z1"], &spec.storage_class_mapping["old"]];
+        assert_eq!(mappings, ["z2", "new"]);
+        assert_eq!(spec.image_mapping["a/"], "b/");
+        assert_eq!(options.trusted_accounts, ["111122223333"]);
+        assert_eq!(
+            (options.kms_key_id.as_deref(), options.cluster_name.as_deref()),
+            (Some("k"), Some("west"))
+        );
+        assert_eq!(options.ready_timeout_seconds, Some(120));
+    }
 }

@@ -6,7 +6,7 @@ use crate::cli::commands::restore::summary::Outcome;
 use crate::cli::problems;
 use crate::cli::table::Table;
 use crate::engine::drill::{CleanUpReport, DrillReport, Fate, TakeDownState};
-use crate::engine::model::drill::Checked;
+use crate::engine::model::drill::{Checked, Verdict};
 use crate::engine::report::Problem;
 
 /// What a drill showed, and what is left of it.
@@ -36,6 +36,9 @@ impl fmt::Display for Summary<'_> {
         }
         let take_down = &self.report.take_down;
         match take_down.state {
+            TakeDownState::Done if evidence.verdict == Verdict::Failed => {
+                writeln!(f, "all of it was taken down; --keep leaves it, to look at it")
+            }
             TakeDownState::Done => writeln!(f, "all of it was taken down"),
             TakeDownState::Kept => writeln!(f, "it is kept; to take it down: {}", self.clean_up),
             TakeDownState::Incomplete => {

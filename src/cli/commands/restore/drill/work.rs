@@ -5,16 +5,15 @@ use super::check::ShellCheck;
 use super::page::{CleanUpPage, Summary};
 use crate::cli::commands::Outcome;
 use crate::cli::commands::restore::plan_page::PlanTable;
+use crate::cli::commands::restore::work;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::print;
 use crate::cli::page::Page;
-use crate::cli::plugins::SnapshotterOptions;
 use crate::cli::settings::Settings;
-use crate::engine::backup;
 use crate::engine::drill::{self, Check, DrillReport, TakeDownState, Which};
 use crate::engine::model::drill::Verdict;
-use crate::engine::store::check_name;
+use crate::engine::schedule::standing::Good;
 
 pub(in crate::cli::commands::restore) async fn run(settings: &Settings, args: Args) -> Outcome {
     match &args.clean_up {
@@ -24,27 +23,16 @@ pub(in crate::cli::commands::restore) async fn run(settings: &Settings, args: Ar
     }
 }
 
-fn snapshotters(args: &Args) -> SnapshotterOptions {
-    SnapshotterOptions { cluster_name: args.cluster_name.clone(), ..SnapshotterOptions::default() }
-}
-
 /// The backup that is named, or the newest good one of the schedule.
 async fn backup(settings: &Settings, args: &Args) -> Result<String, CliError> {
-    let Some(schedule) = &args.from_schedule else {
-        let name = args.from_backup.clone().unwrap_or_default();
-        check_name(&name).map_err(backup::Error::InvalidName)?;
-        return Ok(name);
-    };
-    let store = settings.store()?;
-    let name = drill::newest_good(&store, schedule, args.allow_partially_failed).await?;
-    settings.note(&format!("the newest good backup of schedule {schedule} is {name}"));
-    Ok(name)
+    let good = Good { partially_failed: args.allow_partially_failed };
+    work::backup(settings, args.from_backup.as_deref(), args.from_schedule.as_deref(), good).await
 }
 
 async fn plan(settings: &Settings, args: Args) -> Outcome {
     let (format, backup) = (args.output.output, backup(settings, &args).await?);
     let progress = settings.progress();
-    let context = settings.context(&progress, snapshotters(&args)).await?;
+    let context = settings.context(&progress, work::snapshotters(&args.options())).await?;
     let request = args.request(backup)?;
     let mut page = Page::<PlanTable>::new(format, &progress);
     match progress.during(drill::plan(&context, &request, &mut page)).await {
@@ -59,7 +47,7 @@ async fn plan(settings: &Settings, args: Args) -> Outcome {
 async fn carry_out(settings: &Settings, mut args: Args) -> Outcome {
     let (format, backup) = (args.output.output, backup(settings, &args).await?);
     let progress = settings.progress();
-    let context = settings.context(&progress, snapshotters(&args)).await?;
+    let context = settings.context(&progress, work::snapshotters(&args.options())).await?;
     let check = match args.check.take() {
         Some(command) => {
             Some(ShellCheck::new(command, settings.kubeconfig(), settings.kubecontext())?)
@@ -102,7 +90,7 @@ fn exit(report: &DrillReport) -> Exit {
 
 async fn clean_up(settings: &Settings, args: &Args, name: &str) -> Outcome {
     let progress = settings.progress();
-    let context = settings.context(&progress, snapshotters(args)).await?;
+    let context = settings.context(&progress, work::snapshotters(&args.options())).await?;
     let which = if name.is_empty() { Which::All } else { Which::Named(name.to_owned()) };
     let timeout = args.take_down_timeout.to_std().unwrap_or_default();
     let report = progress.during(drill::clean_up(&context, &which, timeout)).await?;
@@ -112,4 +100,45 @@ async fn clean_up(settings: &Settings, args: &Args, name: &str) -> Outcome {
     }
     print(args.output.output, &report, CleanUpPage)?;
     Ok(if report.is_incomplete() { Exit::PartlyFailed } else { Exit::Done })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::drill::{Cause, TakeDown};
+    use crate::engine::report::Problem;
+
+    fn report(verdict: Verdict, state: TakeDownState) -> DrillReport {
+        let evidence = json!({"backup": "b", "backupUID": "b", "archiveSHA256": null, "uid": "u",
+            "clusterUID": "c", "verdict": verdict, "reason": null, "namespaces": {}, "restore": null,
+            "check": null, "startTimestamp": "2026-11-22T02:00:00Z",
+            "completionTimestamp": "2026-11-22T02:00:00Z"});
+        let take_down = TakeDown { state, left: Vec::new() };
+        DrillReport { evidence: serde_json::from_value(evidence).unwrap(), take_down }
+    }
+
+    #[test]
+    fn the_exit_code_tells_what_the_drill_showed_before_what_is_left_of_it() {
+        let code = |verdict, state| exit(&report(verdict, state));
+        assert_eq!(code(Verdict::Passed, TakeDownState::Done), Exit::Done);
+        assert_eq!(code(Verdict::Passed, TakeDownState::Kept), Exit::Done);
+        assert_eq!(code(Verdict::Passed, TakeDownState::Incomplete), Exit::PartlyFailed);
+        assert_eq!(code(Verdict::Failed, TakeDownState::Incomplete), Exit::VerificationFailed);
+        assert_eq!(code(Verdict::Failed, TakeDownState::Done), Exit::VerificationFailed);
+    }
+
+    #[test]
+    fn a_drill_that_broke_off_says_what_takes_down_the_rest_if_there_is_any() {
+        let hint = |left: Vec<Problem>| {
+            let (backup, uid) = ("nightly".to_owned(), "u".to_owned());
+            let broken =
+                drill::Error::Broken { backup, uid, left, source: Box::new(Cause::TooLong) };
+            with_clean_up(broken, "CLEAN").hint.unwrap_or_default()
+        };
+        assert!(!hint(Vec::new()).contains("CLEAN"));
+        let left = vec![Problem::of_run("take down", "a volume is left".to_owned())];
+        assert!(hint(left).ends_with("; CLEAN removes what is left"));
+    }
 }
