@@ -411,7 +411,7 @@ async fn a_schedule_that_cannot_be_read_hides_no_other() {
     site.write("metadata/bowline/schedules/broken.json", velero.to_string());
     add(&site, "torn", |_| {});
     let run = "metadata/bowline/attempts/torn/torn-20260301000000-aaaaaa/run.json";
-    site.write(run, "{".to_owned());
+    site.write(run, "{");
     assert_snapshot!(site.run("schedule check").await, @r#"
     exit code: 1
     --- stdout

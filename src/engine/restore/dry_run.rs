@@ -299,7 +299,7 @@ resourceModifierRules:
   - {operation: replace, path: "/spec/parts/0/size", value: "2"}
 "#;
 
-    fn brought(live: Value) -> Vec<String> {
+    fn brought(live: &Value) -> Vec<String> {
         let id: ItemId = "widgets.example.com/shop/w".parse().unwrap();
         let modifiers = Modifiers::read(Origin::File("rules".to_owned()), RULES).unwrap();
         let context = Preparation { modifiers, ..Preparation::default() };
@@ -314,9 +314,9 @@ resourceModifierRules:
     #[test]
     fn an_entry_that_a_rule_takes_out_is_an_alteration_that_an_update_brings() {
         let (a, b) = (json!({"name": "a", "size": 1}), json!({"name": "b", "size": 2}));
-        assert_eq!(brought(json!([b])), [""; 0]);
-        assert_eq!(brought(json!([a, b])), ["modifier rule 1: /spec/parts"]);
+        assert_eq!(brought(&json!([b])), [""; 0]);
+        assert_eq!(brought(&json!([a, b])), ["modifier rule 1: /spec/parts"]);
         let both = ["modifier rule 1: /spec/parts", "modifier rule 2: /spec/parts/0/size"];
-        assert_eq!(brought(json!([a, {"name": "b", "size": 1}])), both);
+        assert_eq!(brought(&json!([a, {"name": "b", "size": 1}])), both);
     }
 }

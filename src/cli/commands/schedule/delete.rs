@@ -17,8 +17,8 @@ use crate::engine::model::schedule::SCHEDULE_LABEL;
 
 /// Delete schedules
 ///
-/// Their backups stay, and from then on none of them goes by a schedule's rules. A CronJob that
-/// `schedule deploy` has made stays, too, and its jobs fail from then on: remove it as `schedule
+/// Their backups stay, and from then on none of them goes by a schedule's rules. What `schedule
+/// deploy` has made in a cluster stays, too, and its jobs fail from then on: remove it as `schedule
 /// deploy` says.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:

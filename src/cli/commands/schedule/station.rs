@@ -359,6 +359,7 @@ mod tests {
         Err(Error::TakenOver { schedule, backup, by })
     }
 
+    #[expect(clippy::future_not_send, reason = "it is not moved to another thread")]
     async fn carry_out(station: &Station<'_>, due: Occurrence, result: Result<Attempted, Error>) {
         let (schedule, result) = (&nightly(), &result);
         station.observe(&Happening::Begins { schedule: "nightly", due });
@@ -407,7 +408,7 @@ mod tests {
         let station = Station::new(&settings, &context, OutletArgs::default());
         let (schedule, due) = (&nightly(), due(1));
         let observe = |result: &Result<Attempted, Error>| {
-            station.observe(&Happening::PassedOver { schedule, due, result })
+            station.observe(&Happening::PassedOver { schedule, due, result });
         };
         observe(&passing());
         assert_told(&station, counts(0, 0, 0));
