@@ -31,14 +31,18 @@ impl Snapshotters {
         self.iter().find(|snapshotter| snapshotter.handles(persistent_volume))
     }
 
-    /// The one whose snapshots have such ids.
-    pub fn of_snapshot(&self, id: &str) -> Option<&dyn VolumeSnapshotter> {
-        self.iter().find(|snapshotter| snapshotter.is_snapshot_id(id))
-    }
-
     /// The one of this provider.
     pub fn of_provider(&self, provider: &str) -> Option<&dyn VolumeSnapshotter> {
         self.iter().find(|snapshotter| snapshotter.provider() == provider)
+    }
+
+    /// The one of a recorded snapshot: of this provider, or, as Velero's records name none, the one
+    /// whose snapshots have such ids.
+    pub fn of_recorded(&self, provider: Option<&str>, id: &str) -> Option<&dyn VolumeSnapshotter> {
+        match provider {
+            Some(provider) => self.of_provider(provider),
+            None => self.iter().find(|snapshotter| snapshotter.is_snapshot_id(id)),
+        }
     }
 
     /// The one that was asked for a backup's snapshots, if it reaches them from here.

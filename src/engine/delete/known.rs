@@ -100,10 +100,7 @@ fn attributed(
     name: &str,
     Recorded { id, provider, zone }: &Recorded,
 ) -> Result<MarkedSnapshot, Error> {
-    let snapshotter = match provider {
-        Some(provider) => snapshotters.of_provider(provider),
-        None => snapshotters.of_snapshot(id),
-    };
+    let snapshotter = snapshotters.of_recorded(provider.as_deref(), id);
     let snapshotter = snapshotter.ok_or_else(|| no_provider(snapshotters, name, id.clone()))?;
     let (provider, id, zone) = (snapshotter.provider().to_owned(), id.clone(), zone.clone());
     Ok(MarkedSnapshot { provider, id, zone })

@@ -91,10 +91,8 @@ async fn volumes(
 ) -> Result<Vec<DrillVolume>, Error> {
     let mut volumes = Vec::new();
     for it in snapshots {
-        let snapshotter = match it.spec.bowline_provider.as_deref() {
-            Some(provider) => snapshotters.of_provider(provider),
-            None => snapshotters.of_snapshot(it.snapshot_id().unwrap_or_default()),
-        };
+        let (made_by, id) = (it.spec.bowline_provider.as_deref(), it.snapshot_id());
+        let snapshotter = snapshotters.of_recorded(made_by, id.unwrap_or_default());
         let Some(snapshotter) = snapshotter else { continue };
         let provider = snapshotter.provider().to_owned();
         let place = snapshotter.place().await.map_err(Error::Provider)?;

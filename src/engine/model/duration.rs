@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 const MICROSECOND: u64 = 1_000;
@@ -68,6 +69,11 @@ impl GoDuration {
     /// The span as a [`Duration`]; none if it is negative.
     pub fn to_std(self) -> Option<Duration> {
         u64::try_from(self.0).ok().map(Duration::from_nanos)
+    }
+
+    /// The span as times are moved by.
+    pub const fn to_signed(self) -> SignedDuration {
+        SignedDuration::from_nanos(self.0)
     }
 }
 

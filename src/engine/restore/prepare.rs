@@ -168,6 +168,7 @@ mod tests {
 
     use super::super::samples::{Sample, object, samples};
     use super::*;
+    use crate::engine::model::entries::escaped;
     use crate::engine::model::fields::text_at;
 
     fn context(namespaces: &[(&str, &str)]) -> Preparation {
@@ -278,7 +279,6 @@ mod tests {
 
     fn pointers(value: &Value, path: &str, found: &mut Vec<(String, Value)>) {
         found.push((path.to_owned(), value.clone()));
-        let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
         match value {
             Value::Object(map) => {
                 map.iter().for_each(|(k, v)| pointers(v, &format!("{path}/{}", escaped(k)), found));

@@ -56,7 +56,7 @@ impl<'a> Timetable<'a> {
             cron,
             since: terms.since,
             handled,
-            deadline: terms.starting_deadline.map(signed),
+            deadline: terms.starting_deadline.map(GoDuration::to_signed),
             offset: place(schedule),
         }
     }
@@ -111,7 +111,7 @@ impl<'a> Timetable<'a> {
 /// How long after its due times a schedule's runs begin: each has a place of its own within the
 /// spread, and keeps it.
 pub(super) fn place(schedule: &Schedule) -> SignedDuration {
-    offset(&schedule.metadata.uid, schedule.bowline.spread.map(signed))
+    offset(&schedule.metadata.uid, schedule.bowline.spread.map(GoDuration::to_signed))
 }
 
 fn offset(uid: &str, spread: Option<SignedDuration>) -> SignedDuration {
@@ -121,10 +121,6 @@ fn offset(uid: &str, spread: Option<SignedDuration>) -> SignedDuration {
     }
     let place = i64::from_str_radix(&digest::short(uid, 15), 16).unwrap_or_default();
     SignedDuration::from_secs(place % seconds)
-}
-
-fn signed(duration: GoDuration) -> SignedDuration {
-    SignedDuration::from_nanos(duration.as_nanos())
 }
 
 #[cfg(test)]

@@ -258,17 +258,16 @@ impl Standing {
     /// How late a backup may be: as late as one may begin, or an hour, or until the next one is due
     /// where that is sooner.
     fn grace(&self, gap: SignedDuration) -> SignedDuration {
-        self.schedule.bowline.starting_deadline.map_or_else(|| gap.min(GRACE), signed)
+        self.schedule
+            .bowline
+            .starting_deadline
+            .map_or_else(|| gap.min(GRACE), GoDuration::to_signed)
     }
 
     /// How long after its time a run may begin without being late.
     fn spread(&self) -> SignedDuration {
-        self.schedule.bowline.spread.map_or(SignedDuration::ZERO, signed)
+        self.schedule.bowline.spread.map_or(SignedDuration::ZERO, GoDuration::to_signed)
     }
-}
-
-fn signed(span: GoDuration) -> SignedDuration {
-    SignedDuration::from_nanos(span.as_nanos())
 }
 
 /// All times at which it is due after this one.

@@ -90,11 +90,7 @@ async fn reach<'w, 'r>(
     for &record in records {
         let id = record.snapshot_id().unwrap_or_default();
         let made_by = record.spec.bowline_provider.as_deref();
-        let snapshotter = match made_by {
-            Some(provider) => work.snapshotters.of_provider(provider),
-            None => work.snapshotters.of_snapshot(id),
-        };
-        let Some(snapshotter) = snapshotter else {
+        let Some(snapshotter) = work.snapshotters.of_recorded(made_by, id) else {
             sides.unreachable.insert(match made_by {
                 Some(provider) => format!("provider {provider} is not at hand here"),
                 None => "nobody at hand here knows snapshots of that kind".to_owned(),
