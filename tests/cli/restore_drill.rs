@@ -165,6 +165,13 @@ async fn what_makes_no_sense_is_refused_before_anything_is_looked_at() {
       cause: "pods" is not NAME=QUANTITY
     hint: see bowline restore drill --help
     "#);
+    // A variable that is not set: all drills are not meant.
+    assert_snapshot!(site.run("restore drill --clean-up=").await, @r"
+    exit code: 2
+    --- stderr
+    error: a value is required for '--clean-up[=<BACKUP|UID>]' but none was supplied
+    hint: see bowline restore drill --help
+    ");
     let twice = "restore drill --from-backup a --quota pods=1,pods=2";
     let site = site.with_server("https://127.0.0.1:1");
     assert_snapshot!(site.run(twice).await, @r#"

@@ -1,20 +1,18 @@
 //! A drill shows whether a backup can be restored, touches nothing else, and leaves nothing.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bowline::engine::context::Right;
-use bowline::engine::drill::{
-    self, Cause, Check, DrillReport, Error, Fate, Request, Scratch, Which,
-};
-use bowline::engine::model::drill::{Checked, Drill, Verdict};
+use bowline::engine::drill::{self, Cause, DrillReport, Error, Fate, Request, Which};
+use bowline::engine::event::{Event, Observer};
+use bowline::engine::model::drill::{Drill, Verdict};
 use bowline::engine::model::restore::RestoreSpec;
 use bowline::engine::restore::{PlanDocument, Verdict as PlanVerdict};
-use bowline::engine::stop::Stop;
 use serde_json::{Value, json};
 
-use crate::application::{backed_up, backup, object, source};
+use crate::application::{backed_up, backup, object, source, target};
 use crate::fake_world::{Process, World};
 use crate::faults::Script;
 
@@ -31,30 +29,6 @@ pub(crate) fn request() -> Request {
         down_timeout: Duration::from_mins(5),
         keep: false,
     }
-}
-
-/// A check that looks at the world, and says what it was told to.
-struct Look {
-    world: World,
-    exit_code: i32,
-}
-
-#[async_trait]
-impl Check for Look {
-    async fn run(&self, scratch: &Scratch) -> Checked {
-        let namespace = &scratch.namespaces["shop"];
-        let output = self.world.cluster.names_in(namespace).join(" ");
-        Checked { output, ..answer(Some(self.exit_code)) }
-    }
-
-    fn timed_out(&self, _after: Duration) -> Checked {
-        answer(None)
-    }
-}
-
-fn answer(exit_code: Option<i32>) -> Checked {
-    let (command, output) = ("look".to_owned(), String::new());
-    Checked { command, exit_code, fault: None, output, seconds: 0 }
 }
 
 pub(crate) async fn run(process: &Process) -> Option<DrillResult> {
@@ -105,6 +79,7 @@ async fn a_good_backup_passes_beside_its_original_and_nothing_is_left() {
     let report = drilled(&world).await;
     let evidence = &report.evidence;
     assert_eq!(evidence.verdict, Verdict::Passed, "{:?}", evidence.reason);
+    assert!(report.remarks[0].contains("network plug-in"), "{:?}", report.remarks);
     assert_eq!(report.take_down.left, []);
     assert_eq!(remains(&world, &before).await, [""; 0]);
     let restore = evidence.restore.as_ref().unwrap();
@@ -140,8 +115,12 @@ async fn what_is_drilled_is_closed_off_and_holds_nothing_that_acts_outward() {
     assert_eq!(policy["ingress"], json!([{"from": [own]}]));
     let [inside, names] = &policy["egress"].as_array().unwrap()[..] else { panic!("{policy}") };
     assert_eq!(*inside, json!({"to": [own]}));
+    let of_the_cluster = json!({"matchExpressions": [{"key": "kubernetes.io/metadata.name",
+        "operator": "In", "values": ["kube-system", "openshift-dns"]}]});
+    let labelled = json!({"matchLabels": {"bowline.io/dns": "true"}});
     let node_local = json!({"ipBlock": {"cidr": "169.254.20.10/32"}});
-    assert_eq!(names["to"], json!([{"namespaceSelector": {}}, node_local]));
+    let selected = [of_the_cluster, labelled].map(|it| json!({"namespaceSelector": it}));
+    assert_eq!(names["to"], json!([selected[0], selected[1], node_local]));
     let ports = names["ports"].as_array().unwrap();
     assert!(ports.iter().all(|it| it["port"] == 53 || it["port"] == 5353), "{ports:?}");
     assert_eq!(found("services/NS/web")["spec"]["type"], "ClusterIP");
@@ -195,11 +174,39 @@ async fn a_plan_says_what_a_drill_makes_and_all_that_it_needs_to_be_allowed() {
     drill::plan(&process.context, &request(), &mut plan).await.unwrap();
     let missing: Vec<_> = Right::missing(&plan.rights).into_iter().map(|it| it.action).collect();
     assert_eq!(missing, ["delete namespaces"]);
+    let told: Vec<_> = plan.warnings.iter().map(|it| &it.message).collect();
+    assert!(told.iter().any(|it| it.contains("network plug-in")), "{told:?}");
     let made: Vec<_> = plan.items.iter().filter(|it| it.verdict == PlanVerdict::Create).collect();
     assert!(made.iter().any(|it| it.resource == "statefulsets.apps"));
     // The drill itself makes them, closed off.
     assert!(!made.iter().any(|it| it.resource == "namespaces"), "{made:?}");
     assert_eq!(remains(&world, &before).await, [""; 0]);
+}
+
+/// The warnings that were told.
+#[derive(Debug, Default)]
+struct Warned(Mutex<Vec<String>>);
+
+impl Observer for Warned {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::Warning(problem) = event {
+            self.0.lock().unwrap().push(problem.to_string());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_odd_about_a_drill_is_told_once_although_it_is_planned_twice() {
+    let world = target(&backed_up().await);
+    let (mut process, warned) = (world.start(Script::Sound), Arc::new(Warned::default()));
+    process.context.observer = Arc::<Warned>::clone(&warned);
+    run(&process).await.unwrap().unwrap();
+    let mut told = warned.0.lock().unwrap().clone();
+    assert!(told.iter().any(|it| it.contains("StorageClass standard")), "{told:?}");
+    let all = told.len();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), all, "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,20 +234,19 @@ async fn namespaces_of_the_system_are_drilled_only_if_they_are_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_has_the_last_word_and_everything_is_taken_down_all_the_same() {
-    let world = backed_up().await;
-    let before = content(&world);
-    for (exit_code, verdict) in [(0, Verdict::Passed), (7, Verdict::Failed)] {
-        let process = world.start(Script::Sound);
-        let check = Look { world: world.clone(), exit_code };
-        let report = drill::run(&process.context, &request(), Some(&check)).await.unwrap();
-        let evidence = report.evidence;
-        assert_eq!(evidence.verdict, verdict);
-        let checked = evidence.check.unwrap();
-        assert!(checked.output.contains("statefulsets.apps/db"), "{checked:?}");
-        assert_eq!(evidence.reason.is_some(), verdict == Verdict::Failed);
-        assert_eq!(remains(&world, &before).await, [""; 0]);
-    }
+async fn nobody_is_asked_about_the_volumes_of_namespaces_that_are_left_out() {
+    let world = source();
+    let mut both = backup();
+    both.spec.included_namespaces.push("other".to_owned());
+    world.back_up(&both).await.unwrap();
+    world.cloud.be_unusable();
+    let refused = run(&world.start(Script::Sound)).await.unwrap();
+    assert!(matches!(refused, Err(Error::Provider(_))), "{refused:?}");
+    let mut other = request();
+    other.spec.included_namespaces = vec!["other".to_owned()];
+    let report = drill::run(&world.start(Script::Sound).context, &other, None).await.unwrap();
+    assert_eq!(report.evidence.verdict, Verdict::Passed, "{:?}", report.evidence.reason);
+    assert_eq!(drills(&world).await[0].record.volumes, []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,21 +263,6 @@ async fn what_does_not_come_back_or_up_fails_the_drill_and_goes_all_the_same() {
     let report = drilled(&world).await;
     assert_eq!(report.evidence.verdict, Verdict::Failed);
     assert_eq!(remains(&world, &before).await, [""; 0]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_backup_of_which_a_drill_makes_nothing_has_not_passed() {
-    let world = source();
-    let mut widgets = backup();
-    widgets.spec.included_resources = vec!["widgets.example.com".to_owned()];
-    world.back_up(&widgets).await.unwrap();
-    let process = world.start(Script::Sound);
-    let check = Look { world: world.clone(), exit_code: 0 };
-    let report = drill::run(&process.context, &request(), Some(&check)).await.unwrap();
-    let evidence = report.evidence;
-    assert_eq!(evidence.verdict, Verdict::Failed, "{:?}", evidence.restore);
-    assert!(evidence.reason.unwrap().starts_with("nothing was made"));
-    assert_eq!(evidence.check, None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -394,58 +385,6 @@ async fn a_drill_that_is_asked_to_stop_takes_itself_down() {
             stopped += 1;
         }
         assert_eq!(remains(&world, &before).await, [""; 0], "at call {call}: {result:?}");
-    }
-}
-
-/// A check in whose midst somebody asks to stop.
-struct IsStopped(Stop);
-
-#[async_trait]
-impl Check for IsStopped {
-    async fn run(&self, _: &Scratch) -> Checked {
-        self.0.ask();
-        std::future::pending().await
-    }
-
-    fn timed_out(&self, _after: Duration) -> Checked {
-        answer(None)
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_drill_that_was_to_be_kept_is_taken_down_if_it_breaks_off() {
-    let world = backed_up().await;
-    let before = content(&world);
-    let process = world.start(Script::Sound);
-    let (kept, check) = (Request { keep: true, ..request() }, IsStopped(process.stop.clone()));
-    let broken = drill::run(&process.context, &kept, Some(&check)).await.unwrap_err();
-    assert!(matches!(&broken, Error::Broken { left, .. } if left.is_empty()), "{broken:?}");
-    assert_eq!(remains(&world, &before).await, [""; 0]);
-    assert!(drills(&world).await[0].is_down);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_check_that_takes_too_long_fails_the_drill() {
-    let world = backed_up().await;
-    let before = content(&world);
-    let process = world.start(Script::Sound);
-    let report = drill::run(&process.context, &request(), Some(&Hangs)).await.unwrap();
-    assert_eq!(report.evidence.verdict, Verdict::Failed);
-    assert_eq!(report.evidence.check.unwrap().fault.unwrap(), "took longer than 300s");
-    assert_eq!(remains(&world, &before).await, [""; 0]);
-}
-
-/// A check that does not come to an end.
-struct Hangs;
-
-#[async_trait]
-impl Check for Hangs {
-    async fn run(&self, _: &Scratch) -> Checked {
-        std::future::pending().await
-    }
-
-    fn timed_out(&self, after: Duration) -> Checked {
-        Checked { fault: Some(format!("took longer than {after:?}")), ..answer(None) }
     }
 }
 

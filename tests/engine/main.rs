@@ -12,6 +12,7 @@ mod delete_interrupted;
 mod delete_refused;
 mod delete_twice;
 mod diff;
+mod drill_checks;
 mod drill_clean_up;
 mod drills;
 mod equality;

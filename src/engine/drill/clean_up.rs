@@ -17,8 +17,8 @@ pub enum Which {
     All,
     /// Those of a backup, or the one of this identity, even if it may still run.
     Named(String),
-    /// Those of a backup that were killed.
-    Killed(String),
+    /// Those that were killed, of whatever backup.
+    Killed,
 }
 
 /// What became of the drills that something was left of.
@@ -101,7 +101,7 @@ impl Which {
         match self {
             Self::All => true,
             Self::Named(name) => is_called(&drill.record, name),
-            Self::Killed(backup) => drill.record.backup == *backup && !drill.record.keep,
+            Self::Killed => !drill.record.keep,
         }
     }
 

@@ -55,7 +55,7 @@ pub async fn run(
     let cause = match (shown, recorded) {
         (Err(cause), _) => cause,
         (Ok(_), Err(source)) => Cause::Evidence { verdict: evidence.verdict, source },
-        (Ok(_), Ok(())) => return Ok(DrillReport { evidence, take_down }),
+        (Ok(_), Ok(())) => return Ok(DrillReport::new(evidence, take_down)),
     };
     Err(Error::Broken {
         backup: order.record.backup,
@@ -66,12 +66,11 @@ pub async fn run(
 }
 
 /// Sees whether the backup can be drilled, before anything is made; takes down what earlier drills
-/// of it left that were killed.
+/// left that were killed. Of whatever backup: the next one of a schedule is of another.
 async fn look(context: &Context, request: &Request) -> Result<Order, Error> {
     let order = order::order(context, request).await?;
     plan::require_rights(context, &order).await?;
-    let killed = Which::Killed(order.record.backup.clone());
-    for item in clean_up(context, &killed, request.down_timeout).await?.items {
+    for item in clean_up(context, &Which::Killed, request.down_timeout).await?.items {
         for problem in &item.left {
             context.observer.observe(&Event::Warning(problem));
         }

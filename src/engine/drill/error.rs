@@ -60,7 +60,7 @@ pub enum Error {
 }
 
 fn leftover(left: &[Problem]) -> String {
-    let [first, rest @ ..] = left else { return String::new() };
+    let [first, rest @ ..] = left else { return ", and was taken down".to_owned() };
     match rest.len() {
         0 => format!(", and something is left of it: {first}"),
         more => format!(", and something is left of it: {first}, and {more} more"),

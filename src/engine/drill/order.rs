@@ -15,7 +15,6 @@ use crate::engine::model::filter::NamespaceFilter;
 use crate::engine::model::kinds;
 use crate::engine::model::restore::RestoreSpec;
 use crate::engine::model::selector::Selectors;
-use crate::engine::model::volume::NativeSnapshot;
 use crate::engine::restore::{self, ENDING_TIMEOUT, Start, Survey};
 
 /// How long a drill may take beside what is said of its parts: volumes are made meanwhile.
@@ -38,6 +37,7 @@ pub(super) async fn order(context: &Context, request: &Request) -> Result<Order,
     let cluster_uid = context.cluster.uid().await.map_err(Error::Cluster)?;
     let uid = Uuid::new_v4().to_string();
     let namespaces = namespaces(request, &survey, &uid)?;
+    let volumes = volumes(&context.snapshotters, &survey, &namespaces).await?;
     let within = BESIDE + request.ready_timeout + request.check_timeout;
     let start = context.clock.now();
     let record = DrillRecord {
@@ -45,7 +45,7 @@ pub(super) async fn order(context: &Context, request: &Request) -> Result<Order,
         backup_uid: survey.backup.metadata.uid.clone(),
         cluster_uid,
         restore: restore_name(&uid),
-        volumes: volumes(&context.snapshotters, &survey.snapshots).await?,
+        volumes,
         keep: request.keep,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         start_timestamp: start,
@@ -84,13 +84,15 @@ fn namespaces(
     Ok(mapped)
 }
 
-/// The volumes that may be made: those that somebody at hand can make.
+/// The volumes that may be made: those of namespaces that are drilled, and that somebody at hand can
+/// make. Nobody else is asked for anything.
 async fn volumes(
     snapshotters: &Snapshotters,
-    snapshots: &[NativeSnapshot],
+    survey: &Survey,
+    namespaces: &BTreeMap<String, String>,
 ) -> Result<Vec<DrillVolume>, Error> {
     let mut volumes = Vec::new();
-    for it in snapshots {
+    for it in survey.snapshots_in(|name| namespaces.contains_key(name)) {
         let (made_by, id) = (it.spec.bowline_provider.as_deref(), it.snapshot_id());
         let snapshotter = snapshotters.of_recorded(made_by, id.unwrap_or_default());
         let Some(snapshotter) = snapshotter else { continue };

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::Arc;
 
 use bowline_api::{GroupResource, Operation};
 
 use super::error::Error;
 use super::order::{self, Order};
 use super::request::Request;
+use super::scratch::REMARK;
 use crate::engine::context::{Access, Context, Right, rights};
+use crate::engine::event::{Event, Observer};
 use crate::engine::model::drill::DrillRecord;
+use crate::engine::report::Problem;
 use crate::engine::restore::{self, DryRun, PlanFooter, PlanHeader, PlanReader, PlannedItem};
 
 /// Shows what a drill would restore, object by object; changes nothing.
@@ -25,7 +29,9 @@ pub async fn plan(
 /// Refuses what this user could not make, or not take down again.
 pub(super) async fn require_rights(context: &Context, order: &Order) -> Result<(), Error> {
     let mut missing = Missing::default();
-    tell(context, order, &mut missing).await?;
+    let observer = Arc::new(Unwarned(Arc::clone(&context.observer)));
+    let context = Context { observer, ..context.clone() };
+    tell(&context, order, &mut missing).await?;
     match missing.0 {
         missing if missing.is_empty() => Ok(()),
         missing => Err(Error::NotAllowed { missing }),
@@ -59,11 +65,13 @@ async fn own_rights(context: &Context, record: &DrillRecord) -> Vec<Right> {
 fn accesses() -> BTreeSet<Access> {
     let namespaces = GroupResource::core("namespaces");
     let volumes = GroupResource::core("persistentvolumes");
+    let claims = GroupResource::core("persistentvolumeclaims");
     let quotas = GroupResource::core("resourcequotas");
     let policies = GroupResource::new("networking.k8s.io", "networkpolicies");
     let needed = [
         (namespaces, &["create", "get", "delete"][..]),
         (volumes, &["list", "get", "patch", "delete"]),
+        (claims, &["get"]),
         (quotas, &["create", "get"]),
         (policies, &["create"]),
     ];
@@ -83,11 +91,23 @@ impl PlanReader for WithRights<'_> {
     fn begin(&mut self, mut header: PlanHeader) -> io::Result<()> {
         self.own.retain(|right| !header.rights.contains(right));
         header.rights.append(&mut self.own);
+        header.warnings.push(Problem::of_run("isolate", REMARK));
         self.reader.begin(header)
     }
 
     fn item(&mut self, item: PlannedItem) -> io::Result<()> {
         self.reader.item(item)
+    }
+}
+
+/// Passes on all but warnings: the restore, which makes the same plan, tells them.
+struct Unwarned(Arc<dyn Observer>);
+
+impl Observer for Unwarned {
+    fn observe(&self, event: &Event<'_>) {
+        if !matches!(event, Event::Warning(_)) {
+            self.0.observe(event);
+        }
     }
 }
 

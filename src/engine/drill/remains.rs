@@ -1,10 +1,12 @@
 //! The persistent volumes that a drill leaves behind.
 
+use std::collections::BTreeSet;
+
 use bowline_api::{GroupResource, ItemId};
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 
-use super::take_down::{Error, OPERATION, Work};
+use super::take_down::{Error, OPERATION, Work, kind};
 use crate::engine::cluster::{self, Deletion, ListScope, Listed, Object};
 use crate::engine::context::Context;
 use crate::engine::model::drill::DrillRecord;
@@ -19,6 +21,24 @@ pub(super) struct Remnant {
     pub name: String,
     uid: String,
     pub kept: Kept,
+    pub claim: Claim,
+}
+
+/// The claim that has a persistent volume, or had it.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub namespace: String,
+    name: String,
+    /// None until it is bound.
+    uid: Option<String>,
+}
+
+/// What became of a persistent volume.
+enum End {
+    Gone,
+    /// Its claim is there, or nobody knows: pods may write to it.
+    InUse(String),
+    Stays(String),
 }
 
 /// Why it is still there.
@@ -56,7 +76,10 @@ fn remnant(listed: &Listed, record: &DrillRecord) -> Option<Remnant> {
     let object: Object = serde_json::from_slice(&listed.json).ok()?;
     let kept = kept(&object, record)?;
     let uid = text_at(&object, &["metadata", "uid"])?.to_owned();
-    Some(Remnant { name: listed.meta.name.clone(), uid, kept })
+    let of_claim = |key: &str| text_at(&object, &["spec", "claimRef", key]).map(str::to_owned);
+    let name = of_claim("name").unwrap_or_default();
+    let claim = Claim { namespace: of_claim("namespace")?, name, uid: of_claim("uid") };
+    Some(Remnant { name: listed.meta.name.clone(), uid, kept, claim })
 }
 
 /// Why a persistent volume is there because of the drill, if it is.
@@ -103,27 +126,58 @@ pub(super) async fn let_go(
 }
 
 impl Work<'_> {
-    /// Deletes the persistent volumes that the restore made, and waits for the end of all.
+    /// Deletes the persistent volumes that the restore made and no claim has any more, and waits for
+    /// the end of all; yields what is left, and the names of those that are in use.
     pub(super) async fn persistent_volumes(
         &self,
         catalog: &Catalog,
-    ) -> Result<Vec<Problem>, Error> {
-        let Some(kind) = catalog.get(&persistent_volumes()) else { return Ok(Vec::new()) };
-        let mut left = Vec::new();
-        let found = of(self.context, kind, self.record).await?;
-        for volume in found.into_iter().filter(|it| it.kept != Kept::Taken) {
-            let stays = match self.persistent_volume(kind, &volume).await {
-                Ok(None) => continue,
-                Ok(Some(_)) => "it is still there".to_owned(),
-                Err(error) => chain(&error),
-            };
-            let id = ItemId::cluster(persistent_volumes(), &volume.name);
-            left.push(Problem::of_item(&id, OPERATION, stays));
+    ) -> Result<(Vec<Problem>, BTreeSet<String>), Error> {
+        let kinds = (kind(catalog, "persistentvolumes")?, kind(catalog, "persistentvolumeclaims")?);
+        let found = of(self.context, kinds.0, self.record).await?;
+        let found = found.into_iter().filter(|it| it.kept != Kept::Taken);
+        let mut ends = stream::iter(found)
+            .map(|volume| async move { (self.end(kinds, &volume).await, volume.name) })
+            .buffered(self.context.limits.creates);
+        let (mut left, mut in_use) = (Vec::new(), BTreeSet::new());
+        while let Some((end, name)) = ends.next().await {
+            let id = ItemId::cluster(persistent_volumes(), &name);
+            match end {
+                End::Gone => {}
+                End::Stays(why) => left.push(Problem::of_item(&id, OPERATION, why)),
+                End::InUse(why) => {
+                    let hint = "it goes with the next clean-up, once its claim is gone";
+                    left.push(Problem::of_item(&id, OPERATION, why).with_hint(hint));
+                    in_use.insert(name);
+                }
+            }
         }
-        Ok(left)
+        Ok((left, in_use))
     }
 
-    async fn persistent_volume(
+    async fn end(&self, (kind, claims): (&Kind, &Kind), volume: &Remnant) -> End {
+        let Claim { namespace, name, .. } = &volume.claim;
+        match self.is_claimed(claims, &volume.claim).await {
+            Ok(false) => {}
+            Ok(true) => return End::InUse(format!("claim {namespace}/{name} is still there")),
+            Err(error) => return End::InUse(chain(&error)),
+        }
+        match self.delete(kind, volume).await {
+            Ok(None) => End::Gone,
+            Ok(Some(_)) => End::Stays("it is still there".to_owned()),
+            Err(error) => End::Stays(chain(&error)),
+        }
+    }
+
+    /// Whether a claim is there, which no pod can use any more once it is not.
+    async fn is_claimed(&self, claims: &Kind, claim: &Claim) -> Result<bool, cluster::Error> {
+        let found = self.context.cluster.get(claims, Some(&claim.namespace), &claim.name).await?;
+        let is_it = |it: &Object| {
+            claim.uid.as_deref().is_none_or(|uid| text_at(it, &["metadata", "uid"]) == Some(uid))
+        };
+        Ok(found.as_ref().is_some_and(is_it))
+    }
+
+    async fn delete(
         &self,
         kind: &Kind,
         volume: &Remnant,
@@ -132,7 +186,7 @@ impl Work<'_> {
             let deletion = Deletion { uid: Some(&volume.uid), ..Deletion::default() };
             self.context.cluster.delete(kind, None, &volume.name, &deletion).await?;
         }
-        self.gone(kind, &volume.name, Some(&volume.uid)).await
+        self.gone(kind, &volume.name, Some(&volume.uid), self.deadline).await
     }
 }
 

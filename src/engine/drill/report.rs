@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::scratch::REMARK;
 use crate::engine::model::drill::DrillEvidence;
 use crate::engine::report::Problem;
 
@@ -13,8 +14,16 @@ pub struct DrillReport {
     /// What it showed, as it is kept under the backup's name.
     #[serde(flatten)]
     pub evidence: DrillEvidence,
+    /// What is to be known of any drill.
+    pub remarks: Vec<&'static str>,
     /// What became of what it had made.
     pub take_down: TakeDown,
+}
+
+impl DrillReport {
+    pub(super) fn new(evidence: DrillEvidence, take_down: TakeDown) -> Self {
+        Self { evidence, remarks: vec![REMARK], take_down }
+    }
 }
 
 /// What became of what a drill had made.

@@ -24,8 +24,18 @@ const SEEN_WITHIN: Duration = Duration::from_mins(1);
 /// The ports at which names are resolved; `OpenShift`'s pods have another one than its service.
 const DNS: [(&str, u16); 4] = [("UDP", 53), ("TCP", 53), ("UDP", 5353), ("TCP", 5353)];
 
+/// Where the pods are that resolve names: of Kubernetes, whoever runs it, and of `OpenShift`.
+const DNS_NAMESPACES: [&str; 2] = ["kube-system", "openshift-dns"];
+
+/// What a namespace carries, if a cluster resolves names elsewhere.
+const DNS_LABEL: &str = "bowline.io/dns";
+
 /// Where a node answers for the cluster's DNS itself.
 const NODE_LOCAL_DNS: &str = "169.254.20.10/32";
+
+/// What every drill has to say of how it is closed off.
+pub(super) const REMARK: &str = "a drill is closed off by network policies: they hold only where \
+     the cluster's network plug-in enforces them, which cannot be asked";
 
 /// Makes the namespaces of a drill.
 pub(super) async fn make(
@@ -109,11 +119,15 @@ fn quota(record: &DrillRecord, request: &Request) -> Value {
 fn policy(record: &DrillRecord) -> Value {
     let own = json!({"namespaceSelector": {"matchLabels": {DRILL_LABEL: record.uid}}});
     let ports = DNS.map(|(protocol, port)| json!({"protocol": protocol, "port": port}));
+    let names = json!([
+        {"namespaceSelector": {"matchExpressions": [{"key": "kubernetes.io/metadata.name",
+            "operator": "In", "values": DNS_NAMESPACES}]}},
+        {"namespaceSelector": {"matchLabels": {DNS_LABEL: "true"}}},
+        {"ipBlock": {"cidr": NODE_LOCAL_DNS}},
+    ]);
     json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
         "metadata": metadata(record),
         "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"],
             "ingress": [{"from": [own]}],
-            "egress": [{"to": [own]},
-                {"to": [{"namespaceSelector": {}}, {"ipBlock": {"cidr": NODE_LOCAL_DNS}}],
-                    "ports": ports}]}})
+            "egress": [{"to": [own]}, {"to": names, "ports": ports}]}})
 }

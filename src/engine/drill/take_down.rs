@@ -1,8 +1,10 @@
-//! The end of a drill: namespaces, then persistent volumes, then the volumes themselves.
+//! The end of a drill: namespaces, then persistent volumes, then the volumes themselves. What cannot be
+//! taken down keeps nothing but what it needs itself.
 //!
 //! Each is found by the identity of the drill, which its restore has, too, and by nothing else; each step can
 //! be repeated by anybody, at any time, until nothing is left.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +27,9 @@ use crate::engine::store;
 /// What the words of every problem of this kind begin with.
 pub(super) const OPERATION: &str = "take down";
 
+/// How much of the time is not for namespaces, so that one that stays does not cost what follows.
+const FOR_VOLUMES: Duration = Duration::from_mins(1);
+
 /// What takes a drill down.
 pub(super) struct Work<'a> {
     pub context: &'a Context,
@@ -42,8 +47,9 @@ pub(super) async fn take_down(
 ) -> Vec<Problem> {
     context.observer.observe(&Event::Stage(Stage::TakingDown));
     let context = unstoppable(context);
-    let work = Work { context: &context, record, deadline: Instant::now() + timeout };
-    match work.run().await {
+    let deadline = Instant::now() + timeout;
+    let work = Work { context: &context, record, deadline };
+    match work.run(deadline - FOR_VOLUMES.min(timeout / 4)).await {
         Ok(left) => left,
         Err(error) => vec![Problem::of_run(OPERATION, error.to_string())],
     }
@@ -67,43 +73,72 @@ pub(super) enum Error {
 }
 
 impl Work<'_> {
-    async fn run(&self) -> Result<Vec<Problem>, Error> {
+    /// Namespaces are awaited until that time first, and again once all that could go without them has
+    /// gone.
+    async fn run(&self, until: Instant) -> Result<Vec<Problem>, Error> {
         let catalog = self.context.cluster.catalog().await?;
-        if let Some(kind) = catalog.get(&remains::persistent_volumes()) {
-            self.let_go(kind).await?;
-        }
-        let left = self.namespaces(&catalog).await;
+        let held = self.let_go(kind(&catalog, "persistentvolumes")?).await?;
+        let mut left = self.remove(&catalog, &held, until).await?;
         if !left.is_empty() {
-            let hint = "its volumes are removed once it is gone, by the next clean-up";
-            return Ok(left.into_iter().map(|it| it.with_hint(hint)).collect());
+            left = self.remove(&catalog, &held, self.deadline).await?;
         }
-        let mut left = self.persistent_volumes(&catalog).await?;
-        left.extend(volumes::remove(self).await);
         if left.is_empty() {
             self.close().await?;
         }
         Ok(left)
     }
 
-    /// Has the volumes that were provisioned for claims of the drill go with them, and no other.
-    async fn let_go(&self, kind: &Kind) -> Result<(), Error> {
+    /// Removes what can be; yields what is left.
+    async fn remove(
+        &self,
+        catalog: &Catalog,
+        held: &BTreeMap<String, Problem>,
+        until: Instant,
+    ) -> Result<Vec<Problem>, Error> {
+        let mut left = self.namespaces(kind(catalog, "namespaces")?, held, until).await;
+        left.extend(held.values().cloned());
+        match self.persistent_volumes(catalog).await {
+            Ok((volumes, in_use)) => {
+                left.extend(volumes);
+                left.extend(volumes::remove(self, &in_use).await);
+            }
+            Err(error) => left.push(Problem::of_run(OPERATION, error.to_string())),
+        }
+        Ok(left)
+    }
+
+    /// Has the volumes that were provisioned for claims of the drill go with them, and no other; yields
+    /// the namespaces for whose volumes that failed. These have to stay: somebody's volume could go
+    /// with them.
+    async fn let_go(&self, kind: &Kind) -> Result<BTreeMap<String, Problem>, Error> {
+        let mut held = BTreeMap::new();
         for volume in remains::of(self.context, kind, self.record).await? {
-            remains::let_go(self.context, kind, &volume).await?;
-            if volume.kept == Kept::Taken {
-                let id = ItemId::cluster(remains::persistent_volumes(), &volume.name);
+            let id = ItemId::cluster(remains::persistent_volumes(), &volume.name);
+            if let Err(error) = remains::let_go(self.context, kind, &volume).await {
+                let message = format!("its policy cannot be changed: {}", chain(&error));
+                let hint = format!("namespace {} stays until it can be", volume.claim.namespace);
+                let problem = Problem::of_item(&id, OPERATION, message).with_hint(hint);
+                held.insert(volume.claim.namespace, problem);
+            } else if volume.kept == Kept::Taken {
                 let message = "a claim of the drill took this volume, which was there before; its \
                      policy is Retain now, and the drill may have written to it";
                 let problem = Problem::of_item(&id, OPERATION, message);
                 self.context.observer.observe(&Event::Warning(&problem));
             }
         }
-        Ok(())
+        Ok(held)
     }
 
-    async fn namespaces(&self, catalog: &Catalog) -> Vec<Problem> {
-        let Some(kind) = catalog.get(&GroupResource::core("namespaces")) else { return Vec::new() };
-        let ends = stream::iter(self.record.namespaces.values()).map(|name| async move {
-            let left = match self.namespace(kind, name).await {
+    /// Deletes the namespaces, but for those that have to stay, and waits for their end.
+    async fn namespaces(
+        &self,
+        kind: &Kind,
+        held: &BTreeMap<String, Problem>,
+        until: Instant,
+    ) -> Vec<Problem> {
+        let names = self.record.namespaces.values().filter(|name| !held.contains_key(*name));
+        let ends = stream::iter(names).map(|name| async move {
+            let left = match self.namespace(kind, name, until).await {
                 Ok(None) => return None,
                 Ok(Some(live)) => stays(&live),
                 Err(error) => chain(&error),
@@ -116,7 +151,12 @@ impl Work<'_> {
     }
 
     /// Deletes a namespace of this drill and waits for its end; yields it if it stays.
-    async fn namespace(&self, kind: &Kind, name: &str) -> Result<Option<Object>, cluster::Error> {
+    async fn namespace(
+        &self,
+        kind: &Kind,
+        name: &str,
+        until: Instant,
+    ) -> Result<Option<Object>, cluster::Error> {
         let cluster = &self.context.cluster;
         let Some(live) = cluster.get(kind, None, name).await? else { return Ok(None) };
         if text_at(&live, &["metadata", "labels", DRILL_LABEL]) != Some(&self.record.uid) {
@@ -128,20 +168,21 @@ impl Work<'_> {
             let deletion = Deletion { uid: uid.as_deref(), ..Deletion::default() };
             cluster.delete(kind, None, name, &deletion).await?;
         }
-        self.gone(kind, name, uid.as_deref()).await
+        self.gone(kind, name, uid.as_deref(), until).await
     }
 
-    /// Waits until this very object is gone; yields it if it stays.
+    /// Waits until this very object is gone; yields it if it is still there at that time.
     pub(super) async fn gone(
         &self,
         kind: &Kind,
         name: &str,
         uid: Option<&str>,
+        until: Instant,
     ) -> Result<Option<Object>, cluster::Error> {
         let is_other = |it: &Object| text_at(it, &["metadata", "uid"]) != uid;
         let gone = |it: Option<&Object>| it.is_none_or(is_other).then_some(());
         let cluster = &self.context.cluster;
-        if cluster.wait_for(kind, None, name, self.left(), gone).await?.is_some() {
+        if cluster.wait_for(kind, None, name, left_until(until), gone).await?.is_some() {
             return Ok(None);
         }
         Ok(Some(cluster.get(kind, None, name).await?.unwrap_or_default()))
@@ -149,7 +190,7 @@ impl Work<'_> {
 
     /// How much time is left.
     pub(super) fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        left_until(self.deadline)
     }
 
     /// Writes down that nothing is left, and removes what only a restore that goes on would need.
@@ -163,6 +204,17 @@ impl Work<'_> {
         };
         Ok(store.mark_down(self.record, &mark).await?)
     }
+}
+
+fn left_until(time: Instant) -> Duration {
+    time.saturating_duration_since(Instant::now())
+}
+
+/// Finds a core kind. A cluster that does not tell of it has not said that nothing of it is left.
+pub(super) fn kind<'c>(catalog: &'c Catalog, resource: &str) -> Result<&'c Kind, Error> {
+    let resource = GroupResource::core(resource);
+    let not_served = || cluster::Error::NotServed { request: format!("get {resource}") };
+    Ok(catalog.get(&resource).ok_or_else(not_served)?)
 }
 
 /// What holds a namespace that is being deleted.

@@ -151,6 +151,16 @@ impl FakeCluster {
         }
     }
 
+    /// Lets changes of an object be refused, named as `configmaps/shop/c`, or no longer.
+    pub(crate) fn refuse_changes(&self, id: &str, refuse: bool) {
+        let mut objects = self.lock();
+        if refuse {
+            objects.unchangeable.insert(id.to_owned());
+        } else {
+            objects.unchangeable.remove(id);
+        }
+    }
+
     /// Schedules no pod, for this reason.
     pub(crate) fn schedule_nothing(&self, reason: &str) {
         self.lock().unscheduled = Some(reason.to_owned());

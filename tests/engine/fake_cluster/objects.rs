@@ -28,6 +28,8 @@ pub(crate) struct Objects {
     pub(super) silent: BTreeSet<String>,
     /// Resources of which nothing can be created.
     pub(super) uncreatable: BTreeSet<String>,
+    /// Objects that nobody may change, by `configmaps/shop/c`.
+    pub(super) unchangeable: BTreeSet<String>,
     /// Rights that are not granted: `create secrets`; `review` for none that is told.
     pub(super) denied: BTreeSet<String>,
     /// Rights that clients asked for: `create secrets in shop`.
@@ -60,6 +62,7 @@ impl Objects {
             unconverted: BTreeSet::new(),
             silent: BTreeSet::new(),
             uncreatable: BTreeSet::new(),
+            unchangeable: BTreeSet::new(),
             denied: BTreeSet::new(),
             reviews: Vec::new(),
             changes: Vec::new(),
@@ -174,6 +177,9 @@ impl Objects {
     /// Merges a patch into an object (RFC 7386).
     pub(super) fn patch(&mut self, resource: &str, key: &str, patch: &Value) -> Reply {
         let Some(live) = self.get(resource, key) else { return not_found(resource, key) };
+        if self.unchangeable.contains(&format!("{resource}/{key}")) {
+            return status(403, "Forbidden", "no changing this", key);
+        }
         let expected = &patch["metadata"]["resourceVersion"];
         if !expected.is_null() && *expected != live["metadata"]["resourceVersion"] {
             return status(409, "Conflict", "the object has been modified", key);

@@ -1,4 +1,5 @@
 use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::cli::commands::restore::alteration::{AlterationArgs, once};
 use crate::cli::error::CliError;
@@ -38,9 +39,10 @@ pub struct Args {
     /// Take down what is left of drills that were kept or killed: of all that run no more, of those of
     /// a backup, or of one by its UID even if it may still run
     #[arg(long, value_name = "BACKUP|UID", group = "what", num_args = 0..=1,
-          require_equals = true, default_missing_value = "",
+          require_equals = true, value_parser = NonEmptyStringValueParser::new(),
           conflicts_with_all = ["check", "keep", "dry_run"])]
-    pub clean_up: Option<String>,
+    #[expect(clippy::option_option, reason = "a flag whose value may be left out")]
+    pub clean_up: Option<Option<String>>,
     /// With --from-schedule, take a backup that is `PartiallyFailed`, too
     #[arg(long, requires = "from_schedule")]
     pub allow_partially_failed: bool,

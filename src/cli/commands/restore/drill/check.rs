@@ -7,10 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::NamedTempFile;
 use tokio::io::AsyncReadExt as _;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
 
 use crate::engine::drill::{Check, Scratch};
 use crate::engine::model::drill::Checked;
@@ -18,8 +18,17 @@ use crate::engine::model::drill::Checked;
 /// How much of what a command writes is kept: the end.
 const KEPT: usize = 16 << 10;
 
+/// How long to wait for what was written last, once the command has ended.
+const REST: Duration = Duration::from_secs(1);
+
 /// Runs `$2`; of several kubeconfigs the first that names a context, `$1`, decides.
+///
+/// The whole group ends once nobody holds the other end of its input any more: it was given up, its
+/// command has ended, or this program was killed.
 const WRAPPER: &str = r#"
+exec 3<&0 </dev/null
+(read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 &
+exec 3<&-
 if [ -n "$1" ]; then
     export KUBECONFIG="$1:${KUBECONFIG:-$HOME/.kube/config}"
 fi
@@ -62,25 +71,38 @@ impl ShellCheck {
         if let Some(kubeconfig) = &self.kubeconfig {
             command.env("KUBECONFIG", kubeconfig);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         command.process_group(0).kill_on_drop(true).spawn()
     }
 
     async fn carry_out(&self, scratch: &Scratch) -> io::Result<ExitStatus> {
         let mut child = self.start(scratch)?;
-        let mut group = Group(child.id());
-        let mut stdout = child.stdout.take();
+        let (tether, stdout) = (child.stdin.take(), child.stdout.take());
+        let mut reading = Box::pin(self.read(stdout));
+        let (status, is_read) = tokio::select! {
+            status = child.wait() => (status?, false),
+            read = &mut reading => {
+                read?;
+                (child.wait().await?, true)
+            }
+        };
+        // What it left in the background ends with it, and may have its output open until then.
+        drop(tether);
+        if !is_read && let Ok(read) = timeout(REST, reading).await {
+            read?;
+        }
+        Ok(status)
+    }
+
+    async fn read(&self, stdout: Option<ChildStdout>) -> io::Result<()> {
+        let Some(mut stdout) = stdout else { return Ok(()) };
         let mut piece = vec![0; 4 << 10];
-        while let Some(out) = &mut stdout {
-            match out.read(&mut piece).await? {
-                0 => break,
+        loop {
+            match stdout.read(&mut piece).await? {
+                0 => return Ok(()),
                 length => self.keep(&piece[..length]),
             }
         }
-        let status = child.wait().await?;
-        // From here on its number may be another's.
-        group.0 = None;
-        Ok(status)
     }
 
     fn keep(&self, piece: &[u8]) {
@@ -112,20 +134,6 @@ fn choice(context: &str) -> io::Result<NamedTempFile> {
     let text = format!("apiVersion: v1\nkind: Config\ncurrent-context: {name}\n");
     std::fs::write(file.path(), text)?;
     Ok(file)
-}
-
-/// The command and all that it started: none of it outlives a command that was given up.
-struct Group(Option<u32>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let leader = self.0.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        if let Some(leader) = leader
-            && let Err(error) = kill_process_group(leader, Signal::KILL)
-        {
-            tracing::warn!("the check could not be ended: {error}");
-        }
-    }
 }
 
 #[async_trait]
@@ -188,6 +196,21 @@ mod tests {
         assert_eq!(checked.output, expected);
     }
 
+    #[tokio::test]
+    async fn a_command_ends_with_its_shell_and_what_that_left_in_the_background_with_it() {
+        let checked = said("sleep 300 & echo $!; exit 3").await;
+        assert_eq!((checked.exit_code, checked.seconds < 60), (Some(3), true), "{checked:?}");
+        gone(checked.output.trim()).await;
+    }
+
+    /// Waits until a process is no more; a zombie is a name until whoever inherited it looks.
+    async fn gone(id: &str) {
+        let stat = format!("/proc/{id}/stat");
+        while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn wait_for_text(path: &Path) {
         while std::fs::read_to_string(path).unwrap().trim().is_empty() {
             tokio::task::yield_now().await;
@@ -205,13 +228,7 @@ mod tests {
             _ = check.run(&scratch) => panic!("it ended"),
             () = begun => {}
         }
-        let child = std::fs::read_to_string(marker.path()).unwrap();
-        let stat = format!("/proc/{}/stat", child.trim());
-        // A zombie is no more than a name until whoever inherited it looks.
-        let runs = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
-        while runs() {
-            tokio::task::yield_now().await;
-        }
+        gone(std::fs::read_to_string(marker.path()).unwrap().trim()).await;
         let checked = check.timed_out(Duration::from_secs(1));
         assert!(checked.fault.is_some() && !checked.is_passed(), "{checked:?}");
     }

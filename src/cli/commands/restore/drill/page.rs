@@ -26,6 +26,7 @@ impl fmt::Display for Summary<'_> {
         let mut namespaces = Table::new(["NAMESPACE", "DRILLED IN"]);
         namespaces.extend(evidence.namespaces.iter().map(|(a, b)| [a.clone(), b.clone()]));
         writeln!(f, "\n{namespaces}")?;
+        self.report.remarks.iter().try_for_each(|remark| writeln!(f, "{remark}"))?;
         if let Some(check) = &evidence.check {
             write_check(f, check)?;
         }

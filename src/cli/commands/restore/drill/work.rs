@@ -17,7 +17,10 @@ use crate::engine::schedule::standing::Good;
 
 pub(in crate::cli::commands::restore) async fn run(settings: &Settings, args: Args) -> Outcome {
     match &args.clean_up {
-        Some(name) => clean_up(settings, &args, name).await,
+        Some(name) => {
+            let which = name.clone().map_or(Which::All, Which::Named);
+            clean_up(settings, &args, &which).await
+        }
         None if args.dry_run => plan(settings, args).await,
         None => carry_out(settings, args).await,
     }
@@ -88,12 +91,11 @@ fn exit(report: &DrillReport) -> Exit {
     }
 }
 
-async fn clean_up(settings: &Settings, args: &Args, name: &str) -> Outcome {
+async fn clean_up(settings: &Settings, args: &Args, which: &Which) -> Outcome {
     let progress = settings.progress();
     let context = settings.context(&progress, work::snapshotters(&args.options())).await?;
-    let which = if name.is_empty() { Which::All } else { Which::Named(name.to_owned()) };
     let timeout = args.take_down_timeout.to_std().unwrap_or_default();
-    let report = progress.during(drill::clean_up(&context, &which, timeout)).await?;
+    let report = progress.during(drill::clean_up(&context, which, timeout)).await?;
     if report.items.is_empty() && args.output.is_table() {
         settings.note("nothing is left of any drill");
         return Ok(Exit::Done);
@@ -116,7 +118,8 @@ mod tests {
             "check": null, "startTimestamp": "2026-11-22T02:00:00Z",
             "completionTimestamp": "2026-11-22T02:00:00Z"});
         let take_down = TakeDown { state, left: Vec::new() };
-        DrillReport { evidence: serde_json::from_value(evidence).unwrap(), take_down }
+        let evidence = serde_json::from_value(evidence).unwrap();
+        DrillReport { evidence, remarks: Vec::new(), take_down }
     }
 
     #[test]
