@@ -4,7 +4,8 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,12 +17,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use rustix::net::sockopt::set_ipv6_v6only;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::error::CliError;
 use super::exit::Exit;
 
+/// How many connections wait to be accepted.
+const BACKLOG: u32 = 128;
 /// How many are answered at once; others wait.
 const AT_ONCE: usize = 16;
 /// How long one connection may take, in all.
@@ -45,8 +49,7 @@ pub(super) struct Endpoint(TcpListener);
 impl Endpoint {
     /// Binds an address; port 0 is any that is free.
     pub(super) async fn bind(address: SocketAddr) -> Result<Self, CliError> {
-        let bound = TcpListener::bind(address).await;
-        let listener = bound.map_err(|error| {
+        let listener = listen(address).await.map_err(|error| {
             CliError::of(&error)
                 .within(format!("failed to listen on {address} (--listen)"))
                 .with_exit(Exit::Usage)
@@ -74,6 +77,28 @@ impl Endpoint {
             }
         }
     }
+}
+
+/// Listens on an address. `[::]` is every address of the machine, of both versions of IP, and those of
+/// IPv4 where it knows no other; so it is in Go.
+async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    if address.ip() != Ipv6Addr::UNSPECIFIED {
+        return TcpListener::bind(address).await;
+    }
+    match listen_on_both(address) {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        other => other,
+    }
+}
+
+fn listen_on_both(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v6()?;
+    set_ipv6_v6only(&socket, false)?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves a site if there is an endpoint; never comes to an end.
@@ -122,4 +147,25 @@ async fn reply(method: &Method, path: &str, site: &impl Site) -> Response<Full<B
     let kind = header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_address_is_one_of_either_version_of_ip() {
+        let listener = listen((Ipv6Addr::UNSPECIFIED, 0).into()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, address.port())).await.unwrap();
+        // Where the machine has it.
+        if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.is_ok() {
+            assert_eq!(address.ip(), IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+            TcpStream::connect((Ipv6Addr::LOCALHOST, address.port())).await.unwrap();
+        }
+        let error = listen((Ipv6Addr::UNSPECIFIED, address.port()).into()).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
 }

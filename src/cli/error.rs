@@ -78,6 +78,12 @@ impl CliError {
         self
     }
 
+    /// The error with all its causes, on one line.
+    pub fn chain(&self) -> String {
+        let lines = [&self.message].into_iter().chain(&self.causes);
+        lines.map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+
     /// Adds a cause, unless a line above says it already, be it as its last words.
     fn add_cause(&mut self, cause: String) {
         let told = |line: &String| line.ends_with(&cause);

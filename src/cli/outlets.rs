@@ -167,9 +167,7 @@ impl OutletArgs {
         error: &CliError,
     ) {
         let now = settings.clock.now();
-        let causes = [&error.message].into_iter().chain(&error.causes);
-        let error = causes.map(String::as_str).collect::<Vec<_>>().join(": ");
-        let notice = Notice::of_failure(schedule, error, location, now);
+        let notice = Notice::of_failure(schedule, error.chain(), location, now);
         self.tell_run(settings, &notice).await;
     }
 

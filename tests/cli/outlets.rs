@@ -101,7 +101,12 @@ async fn a_run_without_a_cluster_is_told_and_its_exit_code_stays() {
     let site = Site::new();
     add(&site, "nightly", |_| {});
     let webhook = Listener::start("200 OK").await;
-    let create = format!("backup create --from-schedule nightly --notify {}/secret", webhook.url);
+    let prom = site.path("nightly.prom");
+    let create = format!(
+        "backup create --from-schedule nightly --notify {}/secret --metrics-file {}",
+        webhook.url,
+        prom.display()
+    );
     let shown = site.run(&create).await;
     let [(_, body)] = &webhook.take()[..] else { panic!("not one notice") };
     let notice: Value = serde_json::from_str(body).unwrap();
@@ -109,6 +114,18 @@ async fn a_run_without_a_cluster_is_told_and_its_exit_code_stays() {
     let text = notice["text"].as_str().unwrap();
     assert!(text.starts_with("schedule nightly made no backup: the cluster"), "{text}");
     assert!(shown.starts_with("exit code: 5\n"), "{shown}");
+    let described = site.run("schedule describe nightly -o json").await;
+    let (_, json) = described.split_once("--- stdout\n").unwrap();
+    let json: Value = serde_json::from_str(json).unwrap();
+    let [run] = &json["runs"].as_array().unwrap()[..] else { panic!("not one run: {json}") };
+    assert_eq!((&run["phase"], &run["due"]), (&json!("Failed"), &Value::Null));
+    let error = run["result"]["error"].as_str().unwrap();
+    assert!(error.starts_with("the cluster cannot be used: no usable kubeconfig: "), "{error}");
+    let metrics = std::fs::read_to_string(prom).unwrap();
+    assert!(metrics.contains("velero_backup_last_status{schedule=\"nightly\"} 0.0\n"), "{metrics}");
+    let directory = "metadata/bowline/attempts/nightly";
+    let run = std::fs::read_dir(site.path(directory)).unwrap().next().unwrap().unwrap();
+    assert!(run.path().join("log.gz").exists());
 }
 
 #[tokio::test]

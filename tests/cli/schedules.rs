@@ -130,6 +130,8 @@ async fn a_schedule_is_made_listed_paused_and_deleted() {
     exit code: 0
     --- stdout
     schedule nightly is deleted; its backups stay until bowline backup delete -l velero.io/schedule-name=nightly
+    --- stderr
+    if a cluster runs nightly (schedule deploy), its jobs fail from now on; to remove them there: kubectl delete cronjobs,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings -A -l app.kubernetes.io/managed-by=bowline,bowline.io/schedule=nightly
     ");
     assert_snapshot!(site.run("schedule pause nightly").await, @r#"
     exit code: 4
@@ -421,9 +423,17 @@ async fn a_schedule_that_cannot_be_read_hides_no_other() {
     for words in ["schedule get -o json", "schedule describe -o json"] {
         let shown = site.run(words).await;
         assert!(shown.starts_with("exit code: 3\n"), "{words}: {shown}");
-        assert!(shown.contains("\"name\": \"fine\""), "{words}: {shown}");
-        assert!(shown.contains("broken.json\" cannot be read"), "{words}: {shown}");
-        assert!(shown.contains("run.json\" cannot be read"), "{words}: {shown}");
+        let (_, shown) = shown.split_once("--- stdout\n").unwrap();
+        let (json, told) = shown.split_once("--- stderr\n").unwrap();
+        let list: Value = serde_json::from_str(json).unwrap();
+        assert_eq!(list["items"].as_array().unwrap().len(), 1, "{words}: {json}");
+        assert_eq!(list["items"][0]["metadata"]["name"], "fine", "{words}: {json}");
+        for (place, name, file) in [(0, "broken", "broken.json"), (1, "torn", "run.json")] {
+            let message = list["errors"][place]["error"]["message"].as_str().unwrap();
+            assert_eq!(list["errors"][place]["name"], name, "{words}: {json}");
+            assert!(message.contains(&format!("{file}\" cannot be read")), "{words}: {json}");
+            assert!(told.contains(message), "{words}: {told}");
+        }
     }
     for words in ["schedule get broken", "schedule get torn"] {
         let shown = site.run(words).await;

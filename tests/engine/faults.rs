@@ -122,6 +122,11 @@ impl Faults {
         self.shared.released.notify_one();
     }
 
+    /// Lets everything be reached again, until the next call that changes something.
+    pub(crate) fn mend(&self) {
+        self.state().struck = false;
+    }
+
     /// Makes a call that changes something, as far as the script lets it.
     pub(crate) async fn change<T: Send, E: Send>(
         &self,

@@ -33,6 +33,7 @@ mod honest_status;
 mod hooks;
 mod hostile;
 mod labels;
+mod leases;
 mod location_check;
 mod lost_claims;
 mod lost_reply;
@@ -54,6 +55,7 @@ mod safe_volumes;
 mod schedule_changes;
 mod schedule_standing;
 mod scheduled;
+mod scheduled_in_turn;
 mod scheduled_together;
 mod server_dry_run;
 #[path = "../format/shape.rs"]

@@ -362,6 +362,17 @@ async fn a_run_that_is_replaced_at_any_call_ends_without_a_backup_and_leaves_not
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_is_replaced_before_it_is_on_record_begins_nothing() {
+    let meanwhile = Duration::from_secs(1);
+    let replaced = Box::pin(while_one_waits(ConcurrencyPolicy::Replace, 1, meanwhile));
+    let (world, victim, first, next) = replaced.await;
+    assert!(victim.ends_with("/run.json"), "{victim}");
+    assert!(matches!(first, Err(Error::TakenOver { .. })), "{first:?}");
+    assert_eq!(world.backups().backup_names().await.unwrap(), [made(next)]);
+    assert_eq!(faults_of_runs(&world).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_cluster_refuses_the_schedule_and_harms_nothing_once_it_has_adopted_it() {
     let (clock, east) = (clock(), world(clock()));
     let mut schedule = nightly(&east, ConcurrencyPolicy::Forbid);

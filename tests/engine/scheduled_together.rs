@@ -39,21 +39,24 @@ const SPAN: Duration = Duration::from_mins(32);
 const SAFE: Duration = Duration::from_secs(80);
 
 /// A runner as somebody who watches it sees it.
-struct Seen {
+pub(crate) struct Seen {
     clock: Clock,
     /// When its runs began and ended, but for those that were left out.
     runs: RefCell<Vec<(Timestamp, Timestamp)>>,
     begun: Cell<Option<Timestamp>>,
-    notes: RefCell<Vec<String>>,
+    pub(crate) notes: RefCell<Vec<String>>,
 }
 
 impl Seen {
-    fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self { clock, runs: RefCell::default(), begun: Cell::new(None), notes: RefCell::default() }
     }
 
     fn note(&self, note: String) {
-        self.notes.borrow_mut().push(note);
+        let mut notes = self.notes.borrow_mut();
+        notes.push(note);
+        // Where nothing waits no time goes by, and nobody would ever say stop.
+        assert!(notes.len() < 1_000, "a runner that does not rest: {:?}", &notes[..9]);
     }
 }
 
@@ -80,7 +83,7 @@ impl Attendant for Seen {
                 }
             }
             Happening::NotRun { reason, .. } => self.note(format!("not run: {reason}")),
-            Happening::Unreachable(error) => self.note(format!("unreachable: {error}")),
+            Happening::Unreachable(_) => self.note(format!("unreachable at {}", self.clock.now())),
             Happening::Looked { .. } => {}
             Happening::Stopping { runs } => self.note(format!("stopping with {runs}")),
         }
@@ -167,7 +170,7 @@ fn skewed(clock: Clock, seconds: i64) -> Clock {
     }
 }
 
-fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options { names: Vec::new(), at_once: 1, grace: Duration::from_mins(30) }
 }
 
@@ -299,7 +302,7 @@ async fn run_for(context: &Context, seen: &Seen, span: Duration) {
 }
 
 /// The same; gives the schedules whose runs were cut off.
-async fn run_with(
+pub(crate) async fn run_with(
     options: &Options,
     context: &Context,
     seen: &Seen,

@@ -12,6 +12,18 @@ pub(super) fn of_deployment(error: &deploy::Error) -> Advice {
             format!("if it is this cluster's from now on: bowline schedule adopt {schedule}")
                 .into(),
         ),
+        E::Occupied { schedule, location, .. } => (
+            Exit::Failed,
+            match location {
+                Some(_) => format!(
+                    "in one cluster give each schedule a name of its own; to have that one run here \
+                     no longer: {}",
+                    deploy::removal(schedule)
+                ),
+                None => "name another namespace (--namespace), or remove it first".to_owned(),
+            }
+            .into(),
+        ),
         E::Relative { .. } => (
             Exit::Usage,
             "give it hours, such as \"0 */6 * * *\", or run it with bowline schedule run".into(),

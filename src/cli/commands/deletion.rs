@@ -29,6 +29,14 @@ pub(super) fn question(noun: &str, names: &[String], consequence: &str) -> Strin
 }
 
 impl<T> Deleted<T> {
+    /// What was deleted.
+    pub(super) fn report(&self) -> Option<&T> {
+        match self {
+            Self::Report(report) => Some(report),
+            Self::Failure { .. } => None,
+        }
+    }
+
     /// What became of the one of this name.
     ///
     /// The error of one among several is told at once, and the rest goes on.

@@ -27,7 +27,7 @@ const INTRODUCTION: &str = "\
 # What `-o json` prints
 
 Every command that prints data prints one JSON document with `-o json`, and the same as YAML with `-o yaml`, whatever
-happens. Of `get` and `describe`, one that is named is printed as it is, and several are `{\"items\": [...]}`. What does not apply is `null`, or absent where that is said. Times are RFC 3339 in UTC. `[]` in a path means
+happens. Of `get` and `describe`, one that is named is printed as it is, and several are `{\"items\": [...]}`; schedules that cannot be read are told beside these, as `{\"errors\": [{name, error}]}`, and the exit code is 3. What does not apply is `null`, or absent where that is said. Times are RFC 3339 in UTC. `[]` in a path means
 each element of a list, `<name>` any key. Fields may be added; they are not renamed or removed within a major version.
 ";
 

@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use super::course::Course;
 use super::due::Occurrence;
-use super::template;
+use super::{ending, template};
+use crate::engine::clock::Clock;
 use crate::engine::context::Context;
 use crate::engine::model::schedule::{RunRecord, Schedule};
-use crate::engine::report::BackupReport;
+use crate::engine::report::{BackupReport, chain};
 use crate::engine::{backup, cluster, store};
 
 /// Why a run is made.
@@ -106,7 +107,7 @@ pub async fn attempt(
     schedule: &Schedule,
     occasion: Occasion,
 ) -> Result<Attempted, Error> {
-    let record = beginning(context, schedule, occasion);
+    let record = beginning(context.clock, schedule, occasion);
     let course = Course { context, schedule, record: &record };
     let request = async {
         require_own(context, schedule).await?;
@@ -117,10 +118,17 @@ pub async fn attempt(
         // One that was due is tried again, and one of another cluster's schedule is none of it.
         Err(error) if record.due.is_some() || matches!(error, Error::Foreign { .. }) => Err(error),
         Err(error) => {
-            course.fail(&error).await;
+            let tools = backup::Tools::of(context);
+            ending::record_failure(&tools, &record, chain(&error)).await;
             Err(error)
         }
     }
+}
+
+/// Records a run that somebody asked for, and for which there was not even a cluster to ask, and why.
+pub async fn record_failure(tools: &backup::Tools, schedule: &Schedule, reason: String) {
+    let record = beginning(tools.clock, schedule, Occasion::Asked);
+    ending::record_failure(tools, &record, reason).await;
 }
 
 /// Records that a run was due and nobody began it in time, unless that is on record; that is told as
@@ -131,7 +139,7 @@ pub async fn pass_over(
     Occurrence { at, missed }: Occurrence,
 ) -> Result<Attempted, Error> {
     require_own(context, schedule).await?;
-    let record = beginning(context, schedule, Occasion::Due { at, missed });
+    let record = beginning(context.clock, schedule, Occasion::Due { at, missed });
     Course { context, schedule, record: &record }.pass_over().await
 }
 
@@ -152,8 +160,8 @@ async fn require_own(context: &Context, schedule: &Schedule) -> Result<(), Error
 }
 
 /// Makes up the beginning of a run.
-fn beginning(context: &Context, schedule: &Schedule, occasion: Occasion) -> RunRecord {
-    let (uid, start_timestamp) = (Uuid::new_v4(), context.clock.now());
+fn beginning(clock: Clock, schedule: &Schedule, occasion: Occasion) -> RunRecord {
+    let (uid, start_timestamp) = (Uuid::new_v4(), clock.now());
     let (due, missed) = match occasion {
         Occasion::Asked => (None, 0),
         Occasion::Due { at, missed } => (Some(at), missed),

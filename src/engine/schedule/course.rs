@@ -47,22 +47,6 @@ impl Course<'_> {
         self.in_turn(by_force, async |turn| self.back_up(request, turn).await).await
     }
 
-    /// Records a run that could not begin, and why: it made nothing, and needs no lease for that.
-    pub(super) async fn fail(&self, error: &Error) {
-        let (store, record) = (&self.context.store, self.record);
-        let reason = chain(error);
-        // Packing into memory does not fail.
-        let log = Recorder::new(self.context, &record.backup).log(&reason).unwrap_or_default();
-        let recorded = async {
-            store.begin_run(record).await?;
-            store.write_run_log(&record.schedule, &record.backup, log).await?;
-            self.end(&self.without_backup(reason)).await
-        };
-        if let Err(error) = recorded.await {
-            self.warn("record the end of the run", &error);
-        }
-    }
-
     /// Records that nobody began it in time.
     pub(super) async fn pass_over(&self) -> Result<Attempted, Error> {
         let record = || async {
@@ -131,7 +115,7 @@ impl Course<'_> {
         if let Some(by) = self.taken_over(turn).await.map_err(Error::Location)? {
             return Err(self.end_taken_over(by).await);
         }
-        let recorder = Arc::new(Recorder::new(context, &record.backup));
+        let recorder = Arc::new(Recorder::new(&context.observer, context.clock, &record.backup));
         let observed = Context { observer: Arc::<Recorder>::clone(&recorder), ..context.clone() };
         let made = backup::create_unless(&observed, request, turn.lost.notified());
         match Box::pin(made).await {

@@ -2,8 +2,12 @@
 
 use jiff::Timestamp;
 
+use super::recorder::Recorder;
+use crate::engine::backup::Tools;
+use crate::engine::event::Event;
 use crate::engine::model::backup::{Backup, annotations};
-use crate::engine::model::schedule::RunResult;
+use crate::engine::model::schedule::{RunRecord, RunResult};
+use crate::engine::report::{Problem, chain};
 
 /// The end of a run that made this backup.
 pub(super) fn with(backup: &Backup, uid: &str, now: Timestamp) -> RunResult {
@@ -20,6 +24,23 @@ pub(super) fn with(backup: &Backup, uid: &str, now: Timestamp) -> RunResult {
         errors: status.errors,
         error: None,
         uid: uid.to_owned(),
+    }
+}
+
+/// Records a run that could not begin, and why: it made nothing, and needs no lease for that.
+///
+/// If that fails it is told, and changes nothing of why the run ended.
+pub(super) async fn record_failure(tools: &Tools, record: &RunRecord, reason: String) {
+    let Tools { store, observer, clock, .. } = tools;
+    // Packing into memory does not fail.
+    let log = Recorder::new(observer, *clock, &record.backup).log(&reason).unwrap_or_default();
+    let recorded = async {
+        store.begin_run(record).await?;
+        store.write_run_log(&record.schedule, &record.backup, log).await?;
+        store.end_run(record, &without(&record.uid, reason, clock.now())).await
+    };
+    if let Err(error) = recorded.await {
+        observer.observe(&Event::Warning(&Problem::of_run("record the run", chain(&error))));
     }
 }
 

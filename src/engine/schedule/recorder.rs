@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::context::Context;
+use crate::engine::clock::Clock;
 use crate::engine::event::{Event, Observer};
 use crate::engine::journal::Journal;
 
@@ -12,8 +12,8 @@ pub(super) struct Recorder(Journal);
 
 impl Recorder {
     /// Records the run that makes this backup.
-    pub(super) fn new(context: &Context, backup: &str) -> Self {
-        Self(Journal::of_backup(Arc::clone(&context.observer), context.clock, backup))
+    pub(super) fn new(observer: &Arc<dyn Observer>, clock: Clock, backup: &str) -> Self {
+        Self(Journal::of_backup(Arc::clone(observer), clock, backup))
     }
 
     /// The log, packed, with the reason why it ends.

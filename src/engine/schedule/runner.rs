@@ -287,3 +287,15 @@ async fn carry_out(
     let is_left = !matches!(result, Ok(Attempted::Made(_)));
     Over { schedule: schedule.metadata.name, is_left }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_in_a_row_doubles_the_pause_and_none_is_longer_than_five_minutes() {
+        let pauses: Vec<_> = (1..=8).map(|failures| pause_after(failures).as_secs()).collect();
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!(pause_after(u32::MAX), LONGEST_PAUSE);
+    }
+}

@@ -226,11 +226,30 @@ async fn a_deployed_schedule_fires_and_may_do_just_what_its_backups_do() {
     assert!(deployed.iter().all(|it| !it.contains("\"shop\"")), "{deployed:?}");
     assert!(deployed.iter().any(|it| it.contains("\"Role\" \"other\"")), "{deployed:?}");
 
+    another_locations_is_left(&site).await;
+
     site.schedule("shop", Some("another")).await;
     let output = site.bowline.run(&DEPLOY).await.unwrap();
     assert_eq!(output.code, Some(1), "{}{}", output.stdout, output.stderr);
     let hint = output.json()["error"]["hint"].to_string();
     assert!(hint.contains("bowline schedule adopt nightly"), "{hint}");
+}
+
+/// A `CronJob` of a schedule of the same name that another location has is not replaced.
+async fn another_locations_is_left(site: &Site) {
+    let [job, namespace] = ["cronjob/bowline-nightly", "-n=bowline"];
+    let whose = ["bowline.io/schedule-uid=u2", "bowline.io/location=s3://there"];
+    site.kubectl(&[&["annotate", "--overwrite", job, namespace], &whose[..]].concat()).await;
+    let before = site.deployed().await;
+    for more in [&["--dry-run"][..], &["--namespace=second"]] {
+        let output = site.bowline.run(&[&DEPLOY, more].concat()).await.unwrap();
+        assert_eq!(output.code, Some(1), "{}{}", output.stdout, output.stderr);
+        let error = output.json()["error"].take();
+        let message = error["message"].as_str().unwrap();
+        assert!(message.ends_with("but the one of s3://there"), "{message}");
+        assert!(error["hint"].as_str().unwrap().contains("kubectl delete cronjobs,"), "{error}");
+    }
+    assert_eq!(site.deployed().await, before);
 }
 
 /// The backup that the `CronJob` makes, with the rights that it has.

@@ -17,7 +17,7 @@ use crate::cli::settings::Settings;
 use crate::cli::units::counted;
 use crate::engine::model::schedule::Schedule;
 use crate::engine::report::BackupReport;
-use crate::engine::schedule::attempt::{Attempted, Occasion, attempt};
+use crate::engine::schedule::attempt::{Attempted, Occasion, attempt, record_failure};
 use crate::engine::schedule::expire::{self, Fate};
 use crate::engine::schedule::{change, template};
 
@@ -90,6 +90,8 @@ pub(in crate::cli::commands) async fn carry_out(
         let context = match settings.context(&progress, SnapshotterOptions::default()).await {
             Ok(context) => context,
             Err(error) => {
+                let tools = settings.finishing_tools(&progress)?;
+                record_failure(&tools, schedule, error.chain()).await;
                 outlets.tell_failure(settings, store.url(), schedule, &error).await;
                 outlets.tell_standing(settings, &store, schedule).await;
                 return Err(error);

@@ -63,7 +63,7 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let is_alone = wanted.len() == 1;
     let mut checked = Vec::new();
     for name in &wanted {
-        match check(settings, &store, name, args.force).await {
+        match check(name, look_up(settings, &store, name).await, args.force) {
             Err(error) if is_alone => return Err(error),
             result => checked.push(result),
         }
@@ -91,13 +91,12 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
 
 /// The workloads that stay scaled down as a restore that is deleted does not go on; unless forced it
 /// is an error if there are any, or if that is not known.
-async fn check(
-    settings: &Settings,
-    store: &BackupStore,
+fn check(
     name: &str,
+    found: Result<Option<Found>, CliError>,
     force: bool,
 ) -> Result<BTreeSet<String>, CliError> {
-    let found = match look_up(settings, store, name).await {
+    let found = match found {
         Err(_) if force => None,
         found => found?,
     };
@@ -167,5 +166,18 @@ impl fmt::Display for Summary<'_> {
             Deleted::Report(report) => writeln!(f, "restore {} is deleted", report.name),
             Deleted::Failure { .. } => Ok(()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_cannot_be_looked_up_is_deleted_by_force_only() {
+        let failed = || Err(CliError::new(Exit::Unreachable, "the location cannot be reached"));
+        assert_eq!(check("copy", failed(), false).unwrap_err().exit, Exit::Unreachable);
+        assert_eq!(check("copy", failed(), true), Ok(BTreeSet::new()));
+        assert_eq!(check("copy", Ok(None), false), Ok(BTreeSet::new()));
     }
 }

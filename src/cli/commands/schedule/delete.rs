@@ -14,12 +14,13 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
 use crate::cli::settings::Settings;
 use crate::engine::model::schedule::SCHEDULE_LABEL;
+use crate::engine::schedule::deploy;
 
 /// Delete schedules
 ///
 /// Their backups stay, and from then on none of them goes by a schedule's rules. What `schedule
-/// deploy` has made in a cluster stays, too, and its jobs fail from then on: remove it as `schedule
-/// deploy` says.
+/// deploy` has made in a cluster stays, too, and its jobs fail from then on: the command that removes
+/// it is told.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   bowline schedule delete nightly
@@ -66,7 +67,17 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
         all.push(Deleted::of(settings, &name, is_alone, report)?);
     }
     print(args.output.output, &json!({"items": &all}), |_| Summary(&all))?;
+    all.iter().filter_map(Deleted::report).for_each(|it| note_deployment(settings, &it.name));
     Ok(exit(&all, |_| Exit::Done))
+}
+
+/// Tells how to remove what a cluster may go on to run: the location knows nothing of it.
+fn note_deployment(settings: &Settings, schedule: &str) {
+    settings.note(&format!(
+        "if a cluster runs {schedule} (schedule deploy), its jobs fail from now on; to remove them \
+         there: {}",
+        deploy::removal(schedule)
+    ));
 }
 
 struct Summary<'a>(&'a [Deleted<Report>]);

@@ -73,7 +73,7 @@ pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     }
     print(args.output.output, &manifests.list(), |_| table(&manifests))?;
     if !args.dry_run && args.output.is_table() {
-        settings.note(&removal(&args.name));
+        settings.note(&format!("to remove it: {}", deploy::removal(&args.name)));
     }
     Ok(Exit::Done)
 }
@@ -124,12 +124,4 @@ fn table(manifests: &Manifests) -> Table<3> {
         table.push([it.kind.kind.clone(), cell(it.namespace.clone()), it.name.clone()]);
     }
     table
-}
-
-fn removal(schedule: &str) -> String {
-    format!(
-        "to remove it: kubectl delete cronjobs,serviceaccounts,roles,rolebindings,clusterroles,\
-         clusterrolebindings -A -l {}",
-        deploy::selector(schedule)
-    )
 }

@@ -76,21 +76,21 @@ struct DescribedRun<'a> {
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let store = settings.store()?;
     let selected = select(&store, &args.selection, settings.clock.now()).await?;
-    let Selected { found, unreadable } = selected;
+    let Selected { found, unreadable } = &selected;
     if found.is_empty() && unreadable.is_empty() && args.output.is_table() {
         return Ok(none_to_show(settings, "schedules", args.selection.selector.as_ref(), &store));
     }
-    let fates = expiring(settings, &found).await?;
+    let fates = expiring(settings, found).await?;
     let described: Vec<_> = found.iter().map(|it| Described::of(it, &fates)).collect();
     let texts = found
         .iter()
         .zip(&described)
         .map(|(standing, described)| text(standing, &described.expiring, store.url()));
     let texts: Vec<_> = texts.collect::<Result<_, CliError>>()?;
-    print(args.output.output, &args.selection.document(&described), |_| {
+    print(args.output.output, &selected.document(&args.selection, &described), |_| {
         apart(&texts, Description::clone)
     })?;
-    Ok(complain(settings, &unreadable))
+    Ok(complain(settings, unreadable))
 }
 
 /// What the next expiry removes of the backups of these schedules.

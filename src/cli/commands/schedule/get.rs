@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::view::{Shown, kept, phase};
 use crate::cli::commands::Outcome;
 use crate::cli::commands::labels::LabelColumnArgs;
 use crate::cli::commands::lookup::{failed, none_to_show, not_found, selectors};
-use crate::cli::commands::selection::SelectionArgs;
+use crate::cli::commands::selection::{Document, SelectionArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{OutputArgs, print};
@@ -40,19 +41,20 @@ pub struct Args {
 pub(super) async fn run(settings: &Settings, args: Args) -> Outcome {
     let store = settings.store()?;
     let now = settings.clock.now();
-    let Selected { found, unreadable } = select(&store, &args.selection, now).await?;
+    let selected = select(&store, &args.selection, now).await?;
+    let Selected { found, unreadable } = &selected;
     if found.is_empty() && unreadable.is_empty() && args.output.is_table() {
         return Ok(none_to_show(settings, "schedules", args.selection.selector.as_ref(), &store));
     }
     let shown: Vec<_> = found.iter().map(Shown::of).collect();
-    print(args.output.output, &args.selection.document(&shown), |_| {
+    print(args.output.output, &selected.document(&args.selection, &shown), |_| {
         let mut table = Table::new(HEADER);
         table.extend(found.iter().map(|standing| row(standing, now)));
         let labels: Vec<_> = found.iter().map(|it| Some(&it.schedule.metadata.labels)).collect();
         args.columns.add_to(&mut table, &labels);
         table
     })?;
-    Ok(complain(settings, &unreadable))
+    Ok(complain(settings, unreadable))
 }
 
 /// The schedules that are asked for.
@@ -61,6 +63,34 @@ pub(super) struct Selected {
     pub found: Vec<Standing>,
     /// Those that cannot, by name, and why not: one of them hides no other.
     pub unreadable: Vec<(String, store::Error)>,
+}
+
+/// What programs are told of schedules, those included that cannot be read.
+#[derive(Debug, Serialize)]
+pub(super) struct Listing<'a, T> {
+    #[serde(flatten)]
+    read: Document<'a, T>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Unreadable<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Unreadable<'a> {
+    name: &'a str,
+    error: CliError,
+}
+
+impl Selected {
+    /// What programs are told: `read` is what is told of those that can be read.
+    pub(super) fn document<'a, T>(
+        &'a self,
+        selection: &SelectionArgs,
+        read: &'a [T],
+    ) -> Listing<'a, T> {
+        let errors = self.unreadable.iter();
+        let errors = errors.map(|(name, error)| Unreadable { name, error: CliError::of(error) });
+        Listing { read: selection.document(read), errors: errors.collect() }
+    }
 }
 
 /// Tells which schedules cannot be read.

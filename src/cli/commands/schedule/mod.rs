@@ -72,7 +72,7 @@ impl Command {
 pub(in crate::cli) async fn run(settings: &Settings, command: Command) -> Outcome {
     match command {
         Command::Create(args) => Box::pin(create::run(settings, *args)).await,
-        Command::Deploy(args) => deploy::run(settings, args).await,
+        Command::Deploy(args) => Box::pin(deploy::run(settings, args)).await,
         Command::Get(args) => get::run(settings, args).await,
         Command::Describe(args) => describe::run(settings, args).await,
         Command::Check(args) => check::run(settings, args).await,

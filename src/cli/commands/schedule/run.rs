@@ -1,6 +1,6 @@
 //! `bowline schedule run`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -43,8 +43,8 @@ const LISTEN: &str = "127.0.0.1:8085";
 pub struct Args {
     /// Which schedules (default: all of this cluster)
     pub names: Vec<String>,
-    /// Where /healthz, /readyz and /metrics are served; `:8085` is every address of this machine,
-    /// `none` serves nothing
+    /// Where /healthz, /readyz and /metrics are served; `:8085` is every address of this machine, of
+    /// IPv4 and IPv6; `none` serves nothing
     #[arg(long, value_name = "ADDRESS", value_parser = listen, default_value = LISTEN)]
     pub listen: Listen,
     /// How many backups are made at once
@@ -70,7 +70,7 @@ fn listen(text: &str) -> Result<Listen, String> {
     }
     let everywhere = text.strip_prefix(':').map(str::parse::<u16>);
     let address = match everywhere {
-        Some(port) => port.map(|port| (Ipv4Addr::UNSPECIFIED, port).into()).ok(),
+        Some(port) => port.map(|port| (Ipv6Addr::UNSPECIFIED, port).into()).ok(),
         None => text.parse().ok(),
     };
     address.map(|address| Listen(Some(address))).ok_or_else(wrong)
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn an_address_may_lack_its_host_or_be_none() {
         assert_eq!(listen("none"), Ok(Listen(None)));
-        assert_eq!(listen(":8085").unwrap().0.unwrap().to_string(), "0.0.0.0:8085");
+        assert_eq!(listen(":8085").unwrap().0.unwrap().to_string(), "[::]:8085");
         assert_eq!(listen("127.0.0.1:0").unwrap().0.unwrap().to_string(), "127.0.0.1:0");
         for wrong in ["", ":", "8085", "localhost:8085", ":99999"] {
             assert!(listen(wrong).is_err(), "{wrong}");

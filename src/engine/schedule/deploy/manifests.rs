@@ -14,6 +14,10 @@ use crate::engine::model::schedule::Schedule;
 
 /// The label that names the schedule, as far as a label can.
 const SCHEDULE: &str = "bowline.io/schedule";
+/// The annotation with the identity of the schedule; of the `CronJob` alone.
+pub(super) const SCHEDULE_UID: &str = "bowline.io/schedule-uid";
+/// The annotation with the URL of the schedule's location; of the `CronJob` alone.
+pub(super) const LOCATION: &str = "bowline.io/location";
 /// The annotation with the identity of the cluster.
 const CLUSTER_UID: &str = "bowline.io/cluster-uid";
 /// The longest name of a `CronJob`, whose Jobs have eleven characters more.
@@ -70,6 +74,15 @@ pub fn selector(schedule: &str) -> String {
     format!("app.kubernetes.io/managed-by=bowline,{SCHEDULE}={}", label_value(schedule))
 }
 
+/// The command that removes everything that was made for a schedule.
+pub fn removal(schedule: &str) -> String {
+    format!(
+        "kubectl delete cronjobs,serviceaccounts,roles,rolebindings,clusterroles,\
+         clusterrolebindings -A -l {}",
+        selector(schedule)
+    )
+}
+
 /// The kinds of what is made.
 pub(super) fn kinds() -> impl Iterator<Item = Kind> {
     KINDS.iter().map(|(kind, plural, group, namespaced)| Kind {
@@ -97,13 +110,16 @@ pub(super) fn of(
             "name": account, "namespace": wish.namespace, "annotations": wish.account_annotations}}),
     ];
     objects.extend(rbac::of(&name, (&wish.namespace, &account), needs));
-    objects.push(cron_job::of(schedule, wish, (&name, &account))?);
+    let mut cron_job = cron_job::of(schedule, wish, (&name, &account))?;
+    cron_job["metadata"]["annotations"] =
+        json!({SCHEDULE_UID: schedule.metadata.uid, LOCATION: wish.location});
+    objects.push(cron_job);
     let items = objects.into_iter().filter_map(|object| manifest(schedule, object)).collect();
     Ok(Manifests { schedule: schedule.name().to_owned(), items })
 }
 
 /// The name of what is made: not longer than a `CronJob`'s may be.
-fn name(schedule: &str) -> String {
+pub(super) fn name(schedule: &str) -> String {
     let name = format!("bowline-{schedule}");
     if name.len() <= LONGEST {
         return name;

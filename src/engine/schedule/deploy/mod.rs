@@ -7,6 +7,7 @@
 mod apply;
 mod cron_job;
 mod manifests;
+mod others;
 mod rbac;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use crate::engine::model::schedule::Schedule;
 use super::{cron, template};
 
 pub use apply::apply;
-pub use manifests::{Manifest, Manifests, selector};
+pub use manifests::{Manifest, Manifests, removal, selector};
 
 /// How a schedule is to be run in its cluster.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +56,16 @@ pub enum Error {
         /// The cluster at hand.
         here: String,
     },
+    /// A `CronJob` that would be replaced, or removed, runs another schedule.
+    #[error("the CronJob {cron_job} does not run this schedule \"{schedule}\"{}", told(location.as_deref()))]
+    Occupied {
+        /// Its namespace and name.
+        cron_job: String,
+        /// The name that both schedules have.
+        schedule: String,
+        /// The location of the other one, if that is known.
+        location: Option<String>,
+    },
     /// Its times depend on its last run, which no `CronJob` knows.
     #[error("a CronJob has no \"{expression}\": it would count from another time")]
     Relative {
@@ -75,6 +86,11 @@ pub enum Error {
     Cluster(#[from] cluster::Error),
 }
 
+/// `, but the one of s3://there`
+fn told(location: Option<&str>) -> String {
+    location.map(|location| format!(", but the one of {location}")).unwrap_or_default()
+}
+
 /// Decides what runs a schedule in the cluster at hand; changes nothing.
 pub async fn plan(context: &Context, schedule: &Schedule, wish: &Wish) -> Result<Manifests, Error> {
     let here = context.cluster.uid().await?;
@@ -88,6 +104,7 @@ pub async fn plan(context: &Context, schedule: &Schedule, wish: &Wish) -> Result
     let request = template::request(schedule, &name)?;
     let needs = backup::needs(context, &request).await.map_err(Box::new)?;
     let mut manifests = manifests::of(schedule, wish, &needs.all)?;
+    others::check_free(&context.cluster, schedule, wish).await?;
     if apply::is_namespace_of_another(&context.cluster, &wish.namespace).await? {
         manifests.leave_out_namespace();
     }
