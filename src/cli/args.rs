@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -7,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::commands::{backup, complete, completion, location, restore, schedule, verbs, version};
 use super::exit;
 use super::logging::LogLevel;
+use super::timings::TimingsFormat;
 use super::values::positive;
 use crate::engine::model::duration::GoDuration;
 
@@ -25,6 +27,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Typed,
 }
+
+/// As many as an API server with the usual limits serves one client without a queue.
+const MAX_IN_FLIGHT: NonZeroU16 = NonZeroU16::new(30).unwrap();
 
 const EXAMPLES: &str = "Examples:
   bowline backup create nightly
@@ -51,6 +56,12 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "DURATION", default_value = "1m",
           value_parser = positive)]
     pub request_timeout: GoDuration,
+    /// How many requests to the API server may be on their way at once
+    #[arg(long, global = true, value_name = "COUNT", default_value_t = MAX_IN_FLIGHT)]
+    pub max_in_flight: NonZeroU16,
+    /// How many requests to the API server may be sent in a second (default: as many as it takes)
+    #[arg(long, global = true, value_name = "COUNT")]
+    pub qps: Option<NonZeroU16>,
     /// How much is logged to stderr (default: warn; with --quiet: error)
     #[arg(long, global = true, value_enum, value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
@@ -60,6 +71,10 @@ pub struct GlobalArgs {
     /// Print plain lines instead of a progress bar
     #[arg(long, global = true)]
     pub no_progress: bool,
+    /// Tell on stderr where the time went, and how much memory was needed
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", num_args = 0..=1,
+          require_equals = true, default_missing_value = "table")]
+    pub timings: Option<TimingsFormat>,
 }
 
 impl GlobalArgs {

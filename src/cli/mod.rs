@@ -29,6 +29,7 @@ pub mod streamed;
 pub mod style;
 pub mod table;
 mod tally;
+mod timings;
 pub mod units;
 mod usage;
 mod values;

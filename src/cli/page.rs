@@ -114,6 +114,7 @@ mod tests {
 
     use super::super::screen::Screen;
     use super::super::style::Style;
+    use super::super::timings::Timings;
     use super::*;
     use crate::cli::progress::Mode;
 
@@ -150,7 +151,8 @@ mod tests {
 
     fn page(format: OutputFormat) -> Page<Words> {
         let clock = Arc::new(std::time::Instant::now);
-        let progress = Progress::new(Mode::Quiet, Screen::stderr(), Style::PLAIN, clock);
+        let timings = Timings::new();
+        let progress = Progress::new(Mode::Quiet, Screen::stderr(), Style::PLAIN, clock, timings);
         // Keeps what is printed off the test's own stdout.
         Page { out: Pieces::unread(), ..Page::new(format, &Arc::new(progress)) }
     }

@@ -11,6 +11,7 @@ use super::Screen;
 use super::style::{Style, Tone, printable};
 pub use super::tally::Clock;
 use super::tally::Tally;
+use super::timings::Timings;
 use crate::engine::clock::pause;
 use crate::engine::event::{Event, Observer, Stage};
 use crate::engine::report::Problem;
@@ -72,15 +73,22 @@ pub struct Progress {
     /// When the last plain line was printed, in milliseconds since `began`.
     last: AtomicU64,
     reached: Reached,
+    timings: Timings,
 }
 
 impl Progress {
     /// Shows nothing yet; the first stage begins it.
-    pub fn new(mode: Mode, screen: Screen, style: Style, clock: Clock) -> Self {
+    pub(super) fn new(
+        mode: Mode,
+        screen: Screen,
+        style: Style,
+        clock: Clock,
+        timings: Timings,
+    ) -> Self {
         let tally = Arc::new(Tally::new(clock));
         let began = tally.now();
         let (last, reached) = (AtomicU64::new(0), Reached::default());
-        Self { mode, screen, style, tally, began, last, reached }
+        Self { mode, screen, style, tally, began, last, reached, timings }
     }
 
     /// Tells how far the operation has come, from now on.
@@ -139,6 +147,7 @@ impl Progress {
     /// Leaves a line behind for a stage that counted something or took its time.
     fn settle(&self) {
         let Some(elapsed) = self.tally.elapsed() else { return };
+        self.tally.note(&self.timings);
         if self.mode != Mode::Quiet && (self.tally.has_counts() || elapsed >= INTERVAL) {
             self.screen.print(&format!("{}\n", self.tally.line()));
         }
@@ -239,7 +248,11 @@ mod tests {
         let hand = Arc::clone(&now);
         let clock: Clock = Arc::new(move || *hand.lock().unwrap());
         let screen = Screen::new(printed.clone());
-        Fixture { printed, progress: Progress::new(mode, screen, Style::PLAIN, clock), now }
+        Fixture {
+            printed,
+            progress: Progress::new(mode, screen, Style::PLAIN, clock, Timings::new()),
+            now,
+        }
     }
 
     impl Fixture {

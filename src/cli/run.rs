@@ -38,10 +38,12 @@ fn run(args: &[OsString], environment: Environment) -> Exit {
     let command = cli.command.command();
     let format = command.format();
     let settings = Settings::new(cli.global, environment, Screen::stderr(), style);
-    match start(&settings, command) {
+    let exit = match start(&settings, command) {
         Ok(exit) => exit,
         Err(error) => error.tell(format, style),
-    }
+    };
+    settings.tell_timings();
+    exit
 }
 
 fn start(settings: &Settings, command: Command) -> Outcome {

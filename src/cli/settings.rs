@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -15,6 +16,7 @@ use super::logging::LogLevel;
 use super::plugins::SnapshotterOptions;
 use super::progress::{Mode, Progress, Reached};
 use super::style::{Style, printable};
+use super::timings::Timings;
 use super::{Screen, candidates, plugins};
 use crate::engine::backup::Tools;
 use crate::engine::clock::Clock;
@@ -46,6 +48,9 @@ pub(super) struct Settings {
     pub holds_of_runs: Holds,
     interruption_hint: Mutex<Option<String>>,
     later_hint: Mutex<Option<(Reached, Stage, String)>>,
+    timings: Timings,
+    /// Counts what is asked of the API server.
+    requests: Arc<AtomicU64>,
 }
 
 /// The location that a command works with.
@@ -106,6 +111,8 @@ impl Settings {
             holds_of_runs: Holds::default(),
             interruption_hint,
             later_hint,
+            timings: Timings::new(),
+            requests: Arc::default(),
         }
     }
 
@@ -121,6 +128,13 @@ impl Settings {
     /// The kubeconfig that was asked for.
     pub(super) fn kubeconfig(&self) -> Option<&Path> {
         self.global.kubeconfig.as_deref()
+    }
+
+    /// Tells where the time went, if that is wanted.
+    pub(super) fn tell_timings(&self) {
+        if let Some(format) = self.global.timings {
+            self.screen.print(&self.timings.told(format, self.requests.load(Relaxed)));
+        }
     }
 
     /// How much is logged.
@@ -248,7 +262,9 @@ impl Settings {
             context: self.global.kubecontext.clone(),
             request_timeout,
             patience: request_timeout * 2,
-            ..Options::default()
+            max_in_flight: self.global.max_in_flight.get().into(),
+            qps: self.global.qps,
+            requests: Arc::clone(&self.requests),
         };
         Cluster::connect(&options)
             .await
@@ -313,7 +329,7 @@ impl Settings {
         let GlobalArgs { quiet, no_progress, .. } = self.global;
         let mode = Mode::choose(quiet, no_progress, std::io::stderr().is_terminal());
         let clock = Arc::new(Instant::now);
-        Arc::new(Progress::new(mode, self.screen.clone(), self.style, clock))
+        Arc::new(Progress::new(mode, self.screen.clone(), self.style, clock, self.timings.clone()))
     }
 }
 

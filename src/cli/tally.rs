@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::style::printable;
+use super::timings::Timings;
 use super::units;
 use crate::engine::event::Stage;
 
@@ -63,6 +64,14 @@ impl Tally {
     /// How long the stage has been going on; none between stages.
     pub(super) fn elapsed(&self) -> Option<Duration> {
         self.current().map(|(_, began)| self.now().saturating_duration_since(began))
+    }
+
+    /// Tells what the stage took.
+    pub(super) fn note(&self, timings: &Timings) {
+        if let Some((stage, began)) = self.current() {
+            let wall = self.now().saturating_duration_since(began);
+            timings.note(stage, wall, self.items.load(Relaxed), self.bytes.load(Relaxed));
+        }
     }
 
     /// Whether the stage has counted anything.

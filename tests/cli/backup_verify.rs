@@ -1,7 +1,9 @@
 //! `bowline backup verify`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
+use bowline_testkit::Bowline;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -379,4 +381,27 @@ async fn a_level_that_is_none_is_wrong_usage() {
     error: the following required arguments were not provided: <NAMES>...
     hint: see bowline backup verify --help
     ");
+}
+
+#[tokio::test]
+async fn without_room_for_the_objects_of_an_archive_it_names_the_place_that_has_none() {
+    let scratch = tempfile::tempdir().unwrap();
+    let script = scratch.path().join("bowline");
+    let program = env!("CARGO_BIN_EXE_bowline");
+    // A file that may not grow any more fails as one on a full disk does.
+    let text = format!("#!/bin/sh\ntrap '' XFSZ\nulimit -f 64\nexec {program} \"$@\"\n");
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let site = Site { bowline: Bowline::new(&script).unwrap() };
+    site.add_velero_backup("part-failed");
+    let spool = site.bowline.home().display().to_string();
+    let site = site.env("TMPDIR", &spool);
+    assert_snapshot!(site.run("backup verify part-failed --level parse -q").await, @r#"
+    exit code: 1
+    --- stderr
+    error: the archive of backup "part-failed" could not be looked at
+      cause: failed to spool the items of the archive
+      cause: File too large (os error 27)
+    hint: nothing was changed; make room in "/HOME", or name another directory with TMPDIR
+    "#);
 }

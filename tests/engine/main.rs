@@ -39,6 +39,8 @@ mod lost_claims;
 mod lost_reply;
 mod made_first;
 mod mapping;
+mod partial_reads;
+mod partial_reads_agree;
 mod plan;
 mod policies;
 mod promises;

@@ -18,7 +18,7 @@ use crate::engine::context::Right;
 use crate::engine::model::filter::closest;
 use crate::engine::model::{duration, filter, location, names, policy, selector, within, zones};
 use crate::engine::schedule::attempt;
-use crate::engine::{backup, cluster, delete, download, drill, restore, store, verify};
+use crate::engine::{archive, backup, cluster, delete, download, drill, restore, store, verify};
 
 /// How the program ends, and what would help.
 pub(in crate::cli) type Advice = (Exit, Cow<'static, str>);
@@ -29,7 +29,7 @@ const REFUSALS: usize = 8;
 type Row = fn(&(dyn Error + 'static)) -> Option<Advice>;
 
 /// One row for every type of error that has advice.
-const ROWS: [Row; 24] = [
+const ROWS: [Row; 25] = [
     |error| error.downcast_ref().map(of_backup),
     |error| error.downcast_ref().map(attempts::of_attempt),
     |error| error.downcast_ref().map(restores::of_restore),
@@ -42,6 +42,7 @@ const ROWS: [Row; 24] = [
     |error| error.downcast_ref().map(schedules::of_template),
     |error| error.downcast_ref().map(schedules::of_newest),
     |error| error.downcast_ref().and_then(of_verify),
+    |error| error.downcast_ref().and_then(of_spool),
     |error| error.downcast_ref().and_then(of_download),
     |error| error.downcast_ref().map(config::Error::advice),
     |error| error.downcast_ref().map(of_store),
@@ -251,6 +252,17 @@ fn of_verify(error: &verify::Error) -> Option<Advice> {
     }
 }
 
+/// An archive is read into a temporary file, which may be as large as it is unpacked.
+fn of_spool(error: &archive::Error) -> Option<Advice> {
+    let archive::Error::Spool(_) = error else { return None };
+    let directory = std::env::temp_dir();
+    let hint = format!(
+        "nothing was changed; make room in \"{}\", or name another directory with TMPDIR",
+        directory.display()
+    );
+    Some((Exit::Failed, hint.into()))
+}
+
 fn of_download(error: &download::Error) -> Option<Advice> {
     use download::Error as E;
     match error {
@@ -388,6 +400,16 @@ mod tests {
         ] {
             assert_eq!(of(error.as_ref()).map(|(exit, _)| exit), Some(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn an_archive_that_finds_no_room_is_not_called_damaged() {
+        let unread = |source| restore::Error::ArchiveUnread { name: "a".to_owned(), source };
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let (exit, hint) = of(&unread(archive::Error::Spool(full))).unwrap();
+        assert!(exit == Exit::Failed && hint.contains("TMPDIR"), "{hint}");
+        let (exit, hint) = of(&unread(archive::Error::Incomplete)).unwrap();
+        assert!(exit == Exit::Failed && hint.contains("run it again"), "{hint}");
     }
 
     #[test]

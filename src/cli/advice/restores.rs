@@ -1,9 +1,9 @@
 //! What an error of a restore calls for.
 
-use super::{Advice, NAME, did_you_mean, nearest, of_cluster, of_store, of_zones};
+use super::{Advice, NAME, did_you_mean, nearest, of_cluster, of_spool, of_store, of_zones};
 use crate::cli::exit::Exit;
 use crate::engine::report::Phase;
-use crate::engine::restore;
+use crate::engine::{archive, restore};
 
 const AGAIN: &str = "nothing was changed; mend the cause and run it again";
 const WORKLOADS: &str = "kubectl get deployments,statefulsets -A lists what there is";
@@ -34,6 +34,7 @@ pub(super) fn of_restore(error: &restore::Error) -> Advice {
         E::BackupDamaged { .. } | E::ArchiveDamaged { .. } => {
             (Exit::VerificationFailed, "nothing was changed; choose another backup".into())
         }
+        E::ArchiveUnread { source, .. } => unread(source),
         E::Hooks(error) => (Exit::Usage, error.hint().into()),
         E::Filter(error) => (Exit::Usage, error.hint().into()),
         E::UnknownNamespace { similar: Some(similar), .. } => {
@@ -68,6 +69,11 @@ pub(super) fn of_restore(error: &restore::Error) -> Advice {
             .into(),
         ),
     }
+}
+
+/// What helps where an archive could not be read, although nothing is wrong with it.
+fn unread(source: &archive::Error) -> Advice {
+    of_spool(source).unwrap_or_else(|| (Exit::Failed, AGAIN.into()))
 }
 
 /// How to come to the cluster that a restore went into.

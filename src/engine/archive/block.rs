@@ -6,15 +6,20 @@ use std::mem;
 use bowline_api::ItemId;
 use flate2::{Compression, GzBuilder};
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
+use super::digest::hex;
 use super::index::{BlockLines, Lines};
 use super::limits::RATIO;
 use super::path::{self, Copy, ItemPath};
 
 /// The size in bytes from which a block is closed, so that it becomes one gzip member.
 ///
-/// Members of this size compress as well as one long stream does, to a percent.
-const FULL: usize = 1 << 20;
+/// The smaller members are, the less one namespace of many costs to read, and the larger the archive
+/// is. Of 80,000 objects of 1.1 KiB, of 8 kinds in 100 namespaces, one namespace is 3.8 % of the
+/// archive with members of 1 MiB, 2.4 % with 512 KiB, 1.7 % with 256 KiB (the archive is 2.3 % larger
+/// then than with 1 MiB) and 1.3 % with 128 KiB (5.2 % larger); the index is another 2 %.
+const FULL: usize = 256 << 10;
 
 /// The gzip level: the size of level 6 on Kubernetes objects, in two thirds of the time.
 const LEVEL: u32 = 2;
@@ -38,6 +43,8 @@ pub(super) struct Member {
     pub(super) gzip: Vec<u8>,
     /// The size in bytes before compression.
     pub(super) unpacked: u64,
+    /// The SHA-256 of the compressed bytes, in lower-case hex.
+    pub(super) sha256: String,
     pub(super) lines: BlockLines,
 }
 
@@ -50,7 +57,8 @@ impl Block {
         if gzip.len() < least {
             gzip = pack(&tar, GzBuilder::new().extra(padding(least - gzip.len())))?;
         }
-        Ok(Member { gzip, unpacked: tar.len() as u64, lines })
+        let sha256 = hex(Sha256::new_with_prefix(&gzip));
+        Ok(Member { gzip, unpacked: tar.len() as u64, sha256, lines })
     }
 }
 
@@ -108,7 +116,7 @@ impl Blocks {
         Ok(self.full())
     }
 
-    /// Appends an item in a further version, which no index line tells of.
+    /// Appends an item in a further version, which the index only counts.
     pub(super) fn append_version(
         &mut self,
         id: &ItemId,
@@ -118,6 +126,7 @@ impl Blocks {
         self.start()?;
         let path = ItemPath { id: id.clone(), copy: Copy::Other(version.to_owned()) };
         self.append_entry(&path.to_string(), json)?;
+        self.lines.further_version();
         Ok(self.full())
     }
 

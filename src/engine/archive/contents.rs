@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bowline_api::ItemId;
 use serde::Serialize;
@@ -13,6 +15,8 @@ use super::{Entry, Error};
 const ENTRIES: usize = 100;
 
 /// The items of an archive that was [read](super::read), in an unlinked temporary file.
+///
+/// Of one that was [read in part](super::read_parts) all items are listed, and some were left out.
 #[derive(Debug)]
 pub struct Contents {
     /// The size of the archive, compressed, in bytes.
@@ -23,9 +27,24 @@ pub struct Contents {
     pub ignored: Ignored,
     pub(super) table: Table,
     pub(super) spool: File,
+    /// Whether an item was asked for that was left out.
+    lacking: AtomicBool,
+    /// All of the archive, if it was read after all.
+    whole: OnceLock<Box<Self>>,
 }
 
 impl Contents {
+    pub(super) fn new(
+        size: u64,
+        sha256: String,
+        ignored: Ignored,
+        table: Table,
+        spool: File,
+    ) -> Self {
+        let (lacking, whole) = (AtomicBool::new(false), OnceLock::new());
+        Self { size, sha256, ignored, table, spool, lacking, whole }
+    }
+
     /// The number of entries, including those in further versions.
     pub fn len(&self) -> usize {
         self.table.len()
@@ -58,11 +77,40 @@ impl Contents {
 
     /// Reads the JSON of an entry of these contents, which was checked when it was spooled.
     ///
-    /// Blocks on a local file; several threads may read at once.
+    /// Blocks on a local file; several threads may read at once. Of one that was left out it fails
+    /// with [`Error::LeftOut`], and remembers that it did.
     pub fn read(&self, entry: Entry<'_>) -> Result<Vec<u8>, Error> {
+        if entry.is_left_out() {
+            return self.read_left_out(entry);
+        }
         let mut json = vec![0; entry.row.size as usize];
         self.spool.read_exact_at(&mut json, entry.row.offset).map_err(Error::Spool)?;
         Ok(json)
+    }
+
+    /// Whether an item was asked for that was left out: what was decided since may be wrong.
+    pub fn is_lacking(&self) -> bool {
+        self.lacking.load(Ordering::Relaxed) && self.whole.get().is_none()
+    }
+
+    /// Has what was left out read from the whole archive, which must list the same.
+    pub fn complete(&self, whole: Self) -> Result<(), Error> {
+        if !self.table.lists_same(&whole.table) {
+            return Err(Error::Member("it holds other objects"));
+        }
+        // Whoever came first has the same.
+        self.whole.get_or_init(|| Box::new(whole));
+        Ok(())
+    }
+
+    fn read_left_out(&self, entry: Entry<'_>) -> Result<Vec<u8>, Error> {
+        let id = entry.id();
+        let found = self.whole.get().and_then(|whole| Some((whole, whole.find(&id)?)));
+        let Some((whole, entry)) = found else {
+            self.lacking.store(true, Ordering::Relaxed);
+            return Err(Error::LeftOut(id.to_string()));
+        };
+        whole.read(entry)
     }
 }
 

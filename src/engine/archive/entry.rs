@@ -49,6 +49,11 @@ impl<'a> Entry<'a> {
         !self.scope.additional
     }
 
+    /// Whether it was left out when a part of the archive was read.
+    pub fn is_left_out(&self) -> bool {
+        self.row.left_out
+    }
+
     /// The size of its JSON in bytes.
     pub fn size(&self) -> u64 {
         u64::from(self.row.size)

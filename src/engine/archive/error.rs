@@ -132,6 +132,9 @@ pub enum Error {
     /// The archive is not the one that the index was written for.
     #[error("the archive does not match its index: {0}")]
     Member(&'static str),
+    /// Only a part of the archive was read, and the item is not in it.
+    #[error("item {0} was left out when a part of the archive was read")]
+    LeftOut(String),
 }
 
 /// How many characters of a refused name are shown: an extension header can hold 64 KiB of them.
@@ -160,6 +163,7 @@ impl Error {
                 | Self::Pack(_)
                 | Self::Incomplete
                 | Self::Interrupted(_)
+                | Self::LeftOut(_)
         )
     }
 }

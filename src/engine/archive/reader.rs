@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::mem;
+use std::pin::pin;
 
 use bowline_api::{ByteStream, ItemId};
 use bytes::Bytes;
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 
 use super::path::{Copy, EntryPath, ItemPath};
@@ -29,6 +30,17 @@ const LONGEST_FORMAT: usize = 32;
 /// error of its own; so is an archive that is damaged, truncated or continued. One without items is
 /// valid.
 pub async fn read(stream: ByteStream, limits: Limits) -> Result<Contents, Error> {
+    read_from(stream, limits).await
+}
+
+/// Reads a whole archive as [`read`] does, wherever it comes from.
+pub(super) async fn read_from<E>(
+    stream: impl Stream<Item = Result<Bytes, E>>,
+    limits: Limits,
+) -> Result<Contents, Error>
+where
+    Error: From<E>,
+{
     let (sender, chunks) = mpsc::channel(CHUNKS_WAITING);
     let walk = tokio::task::spawn_blocking(move || walk(Feed::new(chunks), &limits));
     let fed = feed(stream, sender).await;
@@ -39,7 +51,14 @@ pub async fn read(stream: ByteStream, limits: Limits) -> Result<Contents, Error>
 }
 
 /// Sends a stream to the thread that unpacks it.
-pub(super) async fn feed(mut stream: ByteStream, chunks: mpsc::Sender<Bytes>) -> Result<(), Error> {
+pub(super) async fn feed<E>(
+    stream: impl Stream<Item = Result<Bytes, E>>,
+    chunks: mpsc::Sender<Bytes>,
+) -> Result<(), Error>
+where
+    Error: From<E>,
+{
+    let mut stream = pin!(stream);
     while let Some(chunk) = stream.next().await {
         if chunks.send(chunk?).await.is_err() {
             break;
@@ -165,7 +184,7 @@ impl Spool {
         let Self { file, items, strays, ignored, .. } = self;
         let spool = file.into_inner().map_err(|error| Error::Spool(error.into_error()))?;
         let table = items.finish()?;
-        let mut contents = Contents { size, sha256, ignored, table, spool };
+        let mut contents = Contents::new(size, sha256, ignored, table, spool);
         for stray in strays.finish()?.entries() {
             let id = stray.id();
             match contents.find(&id) {

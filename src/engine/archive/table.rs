@@ -50,6 +50,8 @@ pub(super) struct Row {
     name_length: u8,
     /// Whether the copy by version was seen, too.
     pub(super) copied: bool,
+    /// Whether it was left out when a part of the archive was read.
+    pub(super) left_out: bool,
 }
 
 /// A [`Table`] that is being filled, in any order.
@@ -94,6 +96,7 @@ impl TableBuilder {
             size: u32::try_from(size).map_err(full)?,
             name_length: u8::try_from(name.len()).map_err(full)?,
             copied: false,
+            left_out: false,
         };
         self.names.push_str(name);
         self.rows.push(row);
@@ -145,6 +148,40 @@ impl Table {
 
     pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
         self.rows.iter().map(|row| self.entry(row))
+    }
+
+    /// Takes over from the table of a part where the items lie that are wanted; others are left out.
+    ///
+    /// Fails if the part lacks one, or has anything that is not here.
+    pub(super) fn take_places(&mut self, part: &Self, wanted: &[bool]) -> Result<(), Error> {
+        let mut rest = part.entries().peekable();
+        for (index, wanted) in wanted.iter().enumerate() {
+            let entry = self.entry(&self.rows[index]);
+            let same = |it: &Entry<'_>| {
+                it.scope == entry.scope && it.name == entry.name && it.size() == entry.size()
+            };
+            let found = rest.next_if(same).map(|it| it.row.offset);
+            let row = &mut self.rows[index];
+            row.left_out = !wanted;
+            match found {
+                Some(offset) => row.offset = offset,
+                None if *wanted => return Err(Error::Member("a part of it lacks an object")),
+                None => {}
+            }
+        }
+        match rest.next() {
+            None => Ok(()),
+            Some(_) => Err(Error::Member("it holds an object that the index does not tell of")),
+        }
+    }
+
+    /// Whether both list the very same.
+    pub(super) fn lists_same(&self, other: &Self) -> bool {
+        self.len() == other.len()
+            && self
+                .entries()
+                .zip(other.entries())
+                .all(|(a, b)| a.scope == b.scope && a.name == b.name && a.size() == b.size())
     }
 
     /// Finds an item in the version that is restored.

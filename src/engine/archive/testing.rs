@@ -1,6 +1,6 @@
 //! What the tests of this module share.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use async_trait::async_trait;
 use bowline_api::{ByteStream, GroupResource, ItemId, StoreError, Upload};
@@ -85,6 +85,21 @@ pub(super) fn any_id() -> impl Strategy<Value = ItemId> {
             name,
         },
     )
+}
+
+/// Text that hardly compresses, so that members come out in different sizes.
+pub(super) fn noise(length: usize) -> &'static str {
+    static NOISE: LazyLock<String> = LazyLock::new(|| {
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            format!("{state:016x}")
+        };
+        (0..(4 << 20) / 16).map(|_| next()).collect()
+    });
+    &NOISE[..length]
 }
 
 /// Runs a future that may use blocking threads.

@@ -17,7 +17,7 @@ use super::{Error, item, path};
 
 /// Writes items into a `tar.gz`, in the order in which they come.
 ///
-/// The tar is cut into blocks of about a MiB, each of which becomes a gzip member of its own: they
+/// The tar is cut into blocks of about 256 KiB, each of which becomes a gzip member of its own: they
 /// are compressed in parallel, and an item can be read later without the rest. Memory is bounded by
 /// the blocks in flight; of an item nothing stays but its line in the compressed index.
 pub struct Writer {
@@ -74,7 +74,7 @@ impl Writer {
 
     /// Appends an object that was appended before in another version, too.
     ///
-    /// The index does not tell of it. Otherwise as for [`append`](Self::append).
+    /// The index only counts it. Otherwise as for [`append`](Self::append).
     pub async fn append_version(
         &mut self,
         id: &ItemId,

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::actions;
 use super::claim::Claim;
 use super::error::Cause;
+use super::names::{Names, ResourceList};
 use super::preflight::Ready;
 use super::volumes;
 use crate::engine::archive::{self, Writer};
@@ -19,9 +20,6 @@ use crate::engine::model::relations::{self, Relation};
 use crate::engine::model::volume::PersistentVolumeInfo;
 use crate::engine::model::{Kind, Meta};
 use crate::engine::report::{Problem, chain};
-
-/// The names of all objects that were taken, by `apiVersion/Kind`: `<name>-resource-list.json.gz`.
-pub(super) type ResourceList = BTreeMap<String, Vec<String>>;
 
 /// Takes objects in: each once, written to the archive, its relations remembered.
 pub(super) struct Intake<'a> {
@@ -40,7 +38,7 @@ pub(super) struct Taken {
     pub names: ResourceList,
     /// How many of these are further versions of others.
     versions: u64,
-    /// Objects that taken ones need.
+    /// Objects that taken ones need, but for those that were there before these.
     pub related: BTreeSet<ItemId>,
     pub namespaces: BTreeSet<String>,
     /// Namespace and name of every service account.
@@ -153,7 +151,7 @@ impl Taken {
 
     /// How many objects were taken.
     pub(super) fn count(&self) -> u64 {
-        self.names.values().map(|names| names.len() as u64).sum::<u64>() - self.versions
+        self.names.values().map(Names::count).sum::<u64>() - self.versions
     }
 
     /// Whether objects of this kind were taken.
@@ -163,14 +161,15 @@ impl Taken {
 
     /// The objects of a kind that were not taken in another version.
     pub(super) fn lacking(&self, kind: &Kind, version: &Kind) -> Vec<ItemId> {
-        let names = |kind: &Kind| self.names.get(&listed_kind(kind)).into_iter().flatten();
-        let known: BTreeSet<&String> = names(version).collect();
-        let id = |name: &String| {
+        let names =
+            |kind: &Kind| self.names.get(&listed_kind(kind)).into_iter().flat_map(Names::iter);
+        let known: BTreeSet<String> = names(version).collect();
+        let id = |name: String| {
             let (namespace, name) = match name.split_once('/') {
-                Some((namespace, name)) => (Some(namespace.to_owned()), name),
-                None => (None, name.as_str()),
+                Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
+                None => (None, name),
             };
-            ItemId { resource: kind.resource.clone(), namespace, name: name.to_owned() }
+            ItemId { resource: kind.resource.clone(), namespace, name }
         };
         names(kind).filter(|name| !known.contains(name)).map(id).collect()
     }
@@ -184,7 +183,7 @@ impl Taken {
     fn relate(&mut self, relations: Vec<Relation>) {
         for relation in relations {
             match relation {
-                Relation::Item(id) => self.related.insert(id),
+                Relation::Item(id) => !self.has(&id) && self.related.insert(id),
                 Relation::BindingsOf { namespace, account } => {
                     self.accounts.insert((namespace, account))
                 }
@@ -197,7 +196,7 @@ impl Taken {
             Some(namespace) => format!("{namespace}/{}", id.name),
             None => id.name.clone(),
         };
-        self.names.entry(listed_kind(kind)).or_default().push(name);
+        self.names.entry(listed_kind(kind)).or_default().push(&name);
         if let Some(namespace) = &id.namespace
             && !self.namespaces.contains(namespace)
         {

@@ -9,6 +9,7 @@ use super::create::{Run, expiration};
 use super::error::Cause;
 use super::files;
 use super::intake::Taken;
+use super::names::ResourceList;
 use super::outcome::Outcome;
 use super::ownership::still_ours;
 use crate::engine::archive::Written;
@@ -147,11 +148,8 @@ async fn side_files(
     run: &Run<'_>,
     keys: BackupKeys<'_>,
     written: &Written,
-    mut names: BTreeMap<String, Vec<String>>,
+    names: ResourceList,
 ) -> Result<BTreeMap<String, Digest>, Cause> {
-    for names in names.values_mut() {
-        names.sort_unstable();
-    }
     let attempt = SideFile::json(keys.attempt(), run.attempt)?;
     let archive = Digest { size: written.size, sha256: written.sha256.clone() };
     let mut digests = BTreeMap::from([

@@ -1,9 +1,10 @@
 //! The handle to a cluster.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,12 +16,13 @@ use tokio::sync::Semaphore;
 use tower::{BoxError, Service};
 
 use super::error::{Cause, Error};
+use super::flow::Flow;
 use super::kubeconfig;
 use super::share::BUDGET_KIB;
 use crate::engine::stop::Stop;
 
 /// Which cluster to talk to, and how much at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The kubeconfig; by default what `KUBECONFIG` names, else `~/.kube/config`, else the service
     /// account of the pod this runs in.
@@ -29,6 +31,10 @@ pub struct Options {
     pub context: Option<String>,
     /// How many requests may be on their way at once, each with a connection of its own.
     pub max_in_flight: usize,
+    /// How many requests may be sent in a second; as many as it takes by default.
+    pub qps: Option<NonZeroU16>,
+    /// Counts the requests that are sent.
+    pub requests: Arc<AtomicU64>,
     /// How long a reply is waited for until its last byte.
     pub request_timeout: Duration,
     /// How long a request is tried again before its last error is final.
@@ -41,6 +47,8 @@ impl Default for Options {
             kubeconfig: None,
             context: None,
             max_in_flight: 30,
+            qps: None,
+            requests: Arc::default(),
             request_timeout: Duration::from_mins(1),
             patience: Duration::from_mins(2),
         }
@@ -66,7 +74,7 @@ pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) url: String,
     pub(super) context: Option<String>,
-    pub(super) in_flight: Semaphore,
+    pub(super) flow: Flow,
     /// Room for list pages, in KiB.
     pub(super) page_budget: Arc<Semaphore>,
     pub(super) request_timeout: Duration,
@@ -126,7 +134,7 @@ impl Cluster {
             client,
             url,
             context,
-            in_flight: Semaphore::new(options.max_in_flight.max(1)),
+            flow: Flow::new(options.max_in_flight, options.qps, Arc::clone(&options.requests)),
             page_budget: Arc::new(Semaphore::new(BUDGET_KIB)),
             request_timeout: options.request_timeout,
             patience: options.patience,

@@ -13,6 +13,7 @@ mod error;
 mod exec;
 #[cfg(test)]
 pub(crate) mod fake;
+mod flow;
 mod identity;
 mod kubeconfig;
 mod list;

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::client::Cluster;
 use super::error::{Cause, Error};
+use super::flow::Load;
 use super::refusal::Failure;
 use super::retry::{Repeat, Retries};
 use crate::engine::clock::pause;
@@ -161,13 +162,15 @@ impl Cluster {
             Method::GET => None,
             _ => Some(self.stop.begin().await),
         };
-        // Never closed, so there always is a permit.
-        let _permit = self.shared.in_flight.acquire().await.ok();
+        let underway = self.shared.flow.enter().await;
         let after = call.timeout.unwrap_or(self.shared.request_timeout);
-        match tokio::time::timeout(after, self.exchange(call)).await {
+        let outcome = match tokio::time::timeout(after, self.exchange(call)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::Timeout { request: call.request(), after }.into()),
-        }
+        };
+        let load = load(call, &outcome, underway.elapsed());
+        underway.end(load);
+        outcome
     }
 
     async fn exchange(&self, call: &Call) -> Result<Bytes, Failure> {
@@ -195,6 +198,17 @@ impl Cluster {
         } else {
             Error::ConnectionLost { request: call.request(), source }
         }
+    }
+}
+
+/// What the outcome of a request tells of the server's load.
+fn load(call: &Call, outcome: &Result<Bytes, Failure>, took: Duration) -> Load {
+    match outcome {
+        // How long a list takes is a matter of its size.
+        Ok(_) => Load::Answered((call.method != Method::GET).then_some(took)),
+        Err(failure) if failure.error.status() == Some(429) => Load::TurnedAway,
+        Err(failure) if failure.retry_after.is_some() => Load::TurnedAway,
+        Err(_) => Load::Unknown,
     }
 }
 

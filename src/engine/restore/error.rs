@@ -97,6 +97,14 @@ pub enum Error {
         /// What is wrong with it.
         source: archive::Error,
     },
+    /// The archive could not be read, for a reason that is none of its own.
+    #[error("the archive of backup \"{name}\" could not be read")]
+    ArchiveUnread {
+        /// The backup's name.
+        name: String,
+        /// What went wrong.
+        source: archive::Error,
+    },
     /// A filter names something that cannot be.
     #[error("a filter is not valid")]
     Filter(#[from] filter::Error),
@@ -165,6 +173,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// What it means for a restore that the archive of a backup was not read.
+    pub(super) fn of_archive(name: &str, source: archive::Error) -> Self {
+        let name = name.to_owned();
+        match source {
+            archive::Error::Store(error) => Self::Location(error.into()),
+            source if source.is_damage() => Self::ArchiveDamaged { name, source },
+            source => Self::ArchiveUnread { name, source },
+        }
+    }
+
     /// Whether another restore has the name, so that this one did nothing.
     pub fn is_name_taken(&self) -> bool {
         match self {
@@ -201,4 +219,22 @@ pub enum Cause {
     /// No place takes the record of the restore.
     #[error("the restore's record could not be written anywhere")]
     Records(#[from] store::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use bowline_api::StoreError;
+
+    use super::*;
+
+    #[test]
+    fn only_an_archive_that_is_at_fault_is_damaged() {
+        let of = |source| Error::of_archive("nightly", source);
+        let lost = StoreError::NotFound { key: "a".to_owned() };
+        assert!(matches!(of(archive::Error::Store(lost)), Error::Location(_)));
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        assert!(matches!(of(archive::Error::Spool(full)), Error::ArchiveUnread { .. }));
+        let cut = archive::Error::Truncated("inside an entry");
+        assert!(matches!(of(cut), Error::ArchiveDamaged { .. }));
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use bowline_api::GroupResource;
+use bowline_api::{GroupResource, ItemId};
 use serde::Deserialize;
 
 use super::open::Opened;
 use crate::engine::archive::Entry;
+use crate::engine::model::kinds::built_in;
 use crate::engine::model::relations::definition_of;
 use crate::engine::model::{Catalog, Kind};
 
@@ -60,11 +61,20 @@ fn names(opened: &Opened, entry: Entry<'_>) -> Option<DefinedNames> {
     serde_json::from_slice(&json).map(|it: Definition| it.spec.names).ok()
 }
 
+/// Whether only an object itself tells what kind it is of.
+pub(super) fn is_told_by_objects(resource: &GroupResource, has: impl Fn(&ItemId) -> bool) -> bool {
+    built_in(resource).is_none() && !has(&definition_of(resource))
+}
+
 /// The kind that an object of the archive says it is; empty where it cannot be read.
 fn kind_of(opened: &Opened, entry: Entry<'_>) -> String {
     #[derive(Deserialize)]
     struct Item {
         kind: String,
+    }
+    if let Some(known) = built_in(entry.resource()) {
+        // No archive with another one is read.
+        return known.kind.to_owned();
     }
     let json = opened.contents.read(entry).unwrap_or_default();
     serde_json::from_slice(&json).map(|item: Item| item.kind).unwrap_or_default()

@@ -56,6 +56,7 @@ mod open;
 mod originals;
 mod outward;
 mod owners;
+mod parts;
 mod plan;
 mod pods;
 mod preflight;

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::Error;
 use super::missing::Listed;
+use super::parts::{self, Wanted};
 use crate::engine::archive::{self, Contents, Limits};
 use crate::engine::model::Object;
 use crate::engine::model::backup::{Backup, annotations};
@@ -48,14 +49,25 @@ pub(super) struct Others {
     pub warnings: Vec<Problem>,
 }
 
-/// Reads a backup that may be restored.
-pub(super) async fn open(store: &BackupStore, name: &str) -> Result<Opened, Error> {
+/// Reads a backup that may be restored; of its objects those that are wanted, and others as it comes.
+pub(super) async fn open(
+    store: &BackupStore,
+    name: &str,
+    wanted: &Wanted,
+) -> Result<Opened, Error> {
     let backup = find(store, name).await?;
     check_phase(&backup, name)?;
     let keys = BackupKeys(name);
     let unreadable = |error| unreadable(error, name);
     let digests = store.digests(&backup).await.map_err(unreadable)?;
-    let contents = contents(store, &backup, digests.as_ref(), name).await?;
+    let parts = match &digests {
+        Some(digests) => parts::read(store, &backup, digests, wanted).await?,
+        None => None,
+    };
+    let contents = match parts {
+        Some(contents) => contents,
+        None => whole(store, &backup, digests.as_ref()).await?,
+    };
     let snapshots: Vec<NativeSnapshot> =
         store.side_file(digests.as_ref(), &keys.volume_snapshots()).await.map_err(unreadable)?;
     let volumes: Vec<VolumeInfo> =
@@ -142,27 +154,33 @@ fn check_phase(backup: &Backup, name: &str) -> Result<(), Error> {
     }
 }
 
-/// Reads the archive, which must be the one that was written, if anything tells which that was.
-async fn contents(
+/// Reads all of the archive, which must be the one that was written, if anything tells which that was.
+pub(super) async fn whole(
     store: &BackupStore,
     backup: &Backup,
     digests: Option<&Digests>,
-    name: &str,
 ) -> Result<Contents, Error> {
+    let name = &backup.metadata.name;
     let stream = store.archive(name).await.map_err(|error| unreadable(error, name))?;
     let contents = archive::read(stream, Limits::default())
         .await
-        .map_err(|source| Error::ArchiveDamaged { name: name.to_owned(), source })?;
-    let key = BackupKeys(name).archive();
+        .map_err(|source| Error::of_archive(name, source))?;
     let found = Digest { size: contents.size, sha256: contents.sha256.clone() };
-    if let Some(digests) = digests {
-        digests.check(&key, &found).map_err(|error| unreadable(error, name))?;
-    }
+    check_archive(backup, digests, &found).map_err(|error| unreadable(error, name))?;
+    Ok(contents)
+}
+
+/// Checks that an archive of this digest is the one that was written.
+pub(super) fn check_archive(
+    backup: &Backup,
+    digests: Option<&Digests>,
+    found: &Digest,
+) -> Result<(), store::Error> {
+    let key = BackupKeys(&backup.metadata.name).archive();
+    digests.map_or(Ok(()), |digests| digests.check(&key, found))?;
     match backup.annotation(annotations::ARCHIVE_SHA256) {
-        Some(expected) if expected != found.sha256 => {
-            Err(unreadable(store::Error::Differs { key }, name))
-        }
-        _ => Ok(contents),
+        Some(expected) if expected != found.sha256 => Err(store::Error::Differs { key }),
+        _ => Ok(()),
     }
 }
 
@@ -186,7 +204,7 @@ fn check_records(
     Ok(())
 }
 
-fn unreadable(error: store::Error, name: &str) -> Error {
+pub(super) fn unreadable(error: store::Error, name: &str) -> Error {
     let damaged = |reason| Error::BackupDamaged { name: name.to_owned(), reason };
     match error {
         store::Error::Store(StoreError::NotFound { key }) => {

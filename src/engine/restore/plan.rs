@@ -16,6 +16,7 @@ use super::ignored;
 use super::isolation;
 use super::missing::{self, Missing};
 use super::namespaces::Namespaces;
+use super::parts;
 use super::preflight::{Ready, Request};
 use super::prepare::{self, Prepared};
 use super::quiesce::{self, Quiesced};
@@ -211,7 +212,24 @@ impl Plan<'_> {
 }
 
 /// Decides what becomes of every object that is meant.
+///
+/// What was decided without an object that was left out when the archive was opened may be wrong, and is
+/// decided anew.
 pub(super) async fn plan<'a>(
+    context: &Context,
+    request: &Request,
+    ready: &'a Ready,
+    identity: &Identity,
+) -> Result<Plan<'a>, Error> {
+    let plan = decide(context, request, ready, identity).await;
+    if !parts::complete(&context.store, &ready.opened).await? {
+        return plan;
+    }
+    drop(plan);
+    decide(context, request, ready, identity).await
+}
+
+async fn decide<'a>(
     context: &Context,
     request: &Request,
     ready: &'a Ready,

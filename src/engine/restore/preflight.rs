@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::error::Error;
 use super::missing::{self, Lost};
 use super::open::{self, Opened};
+use super::parts::{self, Wanted};
 use super::{known, zones};
 use crate::engine::cluster::Nodes;
 use crate::engine::context::Context;
@@ -82,12 +83,16 @@ pub(super) async fn check(context: &Context, request: &Request) -> Result<Ready,
     for target in request.spec.namespace_mapping.values() {
         names::check_label(target).map_err(Error::InvalidMapping)?;
     }
-    let mut opened = open::open(&context.store, &request.spec.backup_name).await?;
+    let wanted = Wanted::by(&request.spec);
+    let mut opened = open::open(&context.store, &request.spec.backup_name, &wanted).await?;
     let cluster = &context.cluster;
     let (catalog, cluster_uid, nodes) =
         futures::try_join!(cluster.catalog(), cluster.uid(), cluster.nodes())
             .map_err(Error::Cluster)?;
-    let known = known::kinds(&catalog, &opened);
+    let mut known = known::kinds(&catalog, &opened);
+    if parts::complete(&context.store, &opened).await? {
+        known = known::kinds(&catalog, &opened);
+    }
     let listed = mem::take(&mut opened.others.listed);
     let warnings = mem::take(&mut opened.others.warnings);
     let lost = missing::of_list(&opened, &known, &listed);

@@ -42,10 +42,10 @@ pub(super) fn select(ready: &Ready) -> Result<Vec<Selected<'_>>, Error> {
 }
 
 pub(super) fn damaged(ready: &Ready, cause: Cause) -> Error {
-    let name = ready.opened.backup.metadata.name.clone();
+    let name = &ready.opened.backup.metadata.name;
     match cause {
-        Cause::Archive(source) => Error::ArchiveDamaged { name, source },
-        other => Error::Broken { name, source: Box::new(other) },
+        Cause::Archive(source) => Error::of_archive(name, source),
+        other => Error::Broken { name: name.clone(), source: Box::new(other) },
     }
 }
 
@@ -69,6 +69,10 @@ impl<'a> Selection<'a> {
     fn run(&mut self) -> Result<(), Cause> {
         let mut needed = Vec::new();
         for entry in self.ready.opened.contents.entries().filter(Entry::preferred) {
+            // Most of a backup may be left out, and is not read then.
+            if !self.may_be_included(&entry) {
+                continue;
+            }
             let (meta, object) = read(self.ready, entry)?;
             if self.included(&entry, &meta) {
                 self.choose(entry, meta, &object, &mut needed);
@@ -79,6 +83,12 @@ impl<'a> Selection<'a> {
             self.choose_needed(&id, &mut needed)?;
         }
         Ok(())
+    }
+
+    /// Whether an object is meant by all that its name tells.
+    fn may_be_included(&self, entry: &Entry<'_>) -> bool {
+        let kind = self.ready.known.get(entry.resource());
+        kind.is_some_and(|kind| self.ready.filters.may_include(kind, entry.namespace()))
     }
 
     fn included(&self, entry: &Entry<'_>, meta: &Meta) -> bool {

@@ -7,6 +7,7 @@ use bowline_api::GroupResource;
 use super::claims::claims;
 use super::error::Error;
 use super::open::{self, Opened};
+use super::parts::Wanted;
 use crate::engine::model::Object;
 use crate::engine::model::backup::Backup;
 use crate::engine::model::fields::text_at;
@@ -42,7 +43,7 @@ impl Survey {
 
 /// Reads what a backup holds; one that is not good, or damaged, is an error.
 pub async fn survey(store: &BackupStore, name: &str) -> Result<Survey, Error> {
-    let opened = open::open(store, name).await?;
+    let opened = open::open(store, name, &Wanted::Claims).await?;
     let namespaces = GroupResource::core("namespaces");
     let of_entry = opened.contents.entries().filter_map(|entry| {
         let own = (*entry.resource() == namespaces).then(|| entry.name());

@@ -1,7 +1,8 @@
 //! Reading and writing the files of backups and restores.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
+use std::ops::Range;
 use std::sync::Arc;
 
 use bowline_api::{ByteStream, ObjectStore, StoreError, Upload};
@@ -111,9 +112,11 @@ impl SideFile {
 
     /// A JSON document, packed; with a line feed at its end, as Go's encoder puts one there.
     pub fn json_gz<T: Serialize>(key: String, document: &T) -> Result<Self, Error> {
-        let mut content = serde_json::to_vec(document).map_err(|e| malformed(&key, e))?;
-        content.push(b'\n');
-        Self::gz(key, &content)
+        let mut text = BufWriter::new(GzEncoder::new(Vec::new(), Compression::default()));
+        serde_json::to_writer(&mut text, document).map_err(|e| malformed(&key, e))?;
+        let whole = text.write_all(b"\n").and_then(|()| Ok(text.into_inner()?));
+        let packed = whole.and_then(GzEncoder::finish);
+        Ok(Self { content: packed.map_err(|e| malformed(&key, e))?.into(), key })
     }
 
     /// Any text, packed.
@@ -168,6 +171,16 @@ impl BackupStore {
     /// Reads a backup's archive.
     pub async fn archive(&self, name: &str) -> Result<ByteStream, Error> {
         Ok(self.store.get(&BackupKeys(name).archive()).await?)
+    }
+
+    /// Reads some bytes of a backup's archive, all of which must exist.
+    pub async fn archive_range(&self, name: &str, range: Range<u64>) -> Result<Bytes, StoreError> {
+        self.store.get_range(&BackupKeys(name).archive(), range).await
+    }
+
+    /// Tells the size of a backup's archive in bytes.
+    pub async fn archive_size(&self, name: &str) -> Result<u64, Error> {
+        Ok(self.store.head(&BackupKeys(name).archive()).await?.size)
     }
 
     /// Reads a small file as it is.

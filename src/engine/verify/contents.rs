@@ -121,6 +121,10 @@ fn difference(index: &Index, contents: &Contents) -> Option<String> {
     if (index.archive_size(), index.archive_sha256()) != (contents.size, &contents.sha256) {
         return Some("it is the index of another archive".to_owned());
     }
+    let further = (contents.len() - contents.items()) as u64;
+    if let Some(told) = index.further_versions().filter(|told| *told != further) {
+        return Some(format!("it counts {told} further versions, the archive holds {further}"));
+    }
     let told = |entry: Entry<'_>| (entry.id(), entry.version().to_owned(), entry.size());
     let mut found = contents.entries().filter(Entry::preferred).map(told);
     let mut listed = index.entries().map(told);

@@ -19,7 +19,7 @@ use bowline::engine::store::BackupStore;
 use jiff::Timestamp;
 
 pub(crate) use snapshotter::Cloud;
-pub(crate) use store::Bucket;
+pub(crate) use store::{Bucket, Reads};
 
 use crate::fake_cluster::FakeCluster;
 use crate::faults::{Faults, Script};

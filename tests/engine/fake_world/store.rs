@@ -34,6 +34,19 @@ pub(crate) struct Bucket {
     read_only: Arc<AtomicBool>,
     /// When objects were written.
     times: Arc<Mutex<Times>>,
+    /// What was read, by key.
+    reads: Arc<Mutex<BTreeMap<String, Reads>>>,
+}
+
+/// How an object was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reads {
+    /// How often as a whole.
+    pub(crate) whole: usize,
+    /// How often in part.
+    pub(crate) ranges: usize,
+    /// How many bytes.
+    pub(crate) bytes: usize,
 }
 
 /// The clock of a store, if it has one, and when by it objects were written.
@@ -71,6 +84,23 @@ impl Bucket {
     /// Lets the times of objects be by this clock from now on.
     pub(crate) fn go_by(&self, clock: Clock) {
         self.times().clock = Some(clock);
+    }
+
+    /// How an object was read so far.
+    pub(crate) fn reads(&self, key: &str) -> Reads {
+        self.all_reads().get(key).copied().unwrap_or_default()
+    }
+
+    fn count_read(&self, key: &str, bytes: &Bytes, whole: bool) {
+        let mut all = self.all_reads();
+        let reads = all.entry(key.to_owned()).or_default();
+        *if whole { &mut reads.whole } else { &mut reads.ranges } += 1;
+        reads.bytes += bytes.len();
+        drop(all);
+    }
+
+    fn all_reads(&self) -> MutexGuard<'_, BTreeMap<String, Reads>> {
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes when an object was written.
@@ -200,12 +230,16 @@ impl ObjectStore for FaultyStore {
 
     async fn get(&self, key: &str) -> Result<ByteStream, StoreError> {
         self.faults.read(|| failed("read", key)).await?;
-        self.bucket.objects.get(key).await
+        let pieces: Vec<Bytes> = self.bucket.objects.get(key).await?.try_collect().await?;
+        pieces.iter().for_each(|piece| self.bucket.count_read(key, piece, true));
+        Ok(stream::iter(pieces.into_iter().map(Ok)).boxed())
     }
 
     async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes, StoreError> {
         self.faults.read(|| failed("read", key)).await?;
-        self.bucket.objects.get_range(key, range).await
+        let bytes = self.bucket.objects.get_range(key, range).await?;
+        self.bucket.count_read(key, &bytes, false);
+        Ok(bytes)
     }
 
     async fn head(&self, key: &str) -> Result<ObjectMeta, StoreError> {

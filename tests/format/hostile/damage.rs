@@ -1,6 +1,10 @@
 //! Archives of ours that a bad disk, a bad line or a crash left behind.
 
-use bowline::engine::archive::{Error, Index, Limits};
+use std::io::Read as _;
+
+use bowline::engine::archive::Error;
+use flate2::read::GzDecoder;
+use serde_json::Value;
 
 use super::read;
 use super::written::{noise, object_of, written};
@@ -24,13 +28,22 @@ fn an_archive_that_lacks_whole_members_is_refused_as_truncated() {
     let text = noise(600_000);
     let items = ["a", "b", "c"].map(|name| object_of(&format!("configmaps/shop/{name}"), &text));
     let (archive, written) = written(&items);
-    let index = Index::parse(&written.index, &Limits::default()).unwrap();
-    let ends: Vec<_> = index.entries().map(|entry| index.locate(entry).range.end).collect();
-    assert!(ends[0] < ends[2]);
-    for end in ends {
-        let error = read(&archive[..usize::try_from(end).unwrap()]).unwrap_err();
+    let ends = ends_of_members(&written.index);
+    assert!(ends.len() >= 3, "{ends:?}");
+    for end in &ends[..ends.len() - 1] {
+        let error = read(&archive[..*end]).unwrap_err();
         assert!(matches!(error, Error::Truncated(_)), "{error}");
     }
+}
+
+/// Where members end, by the index of their archive.
+fn ends_of_members(index: &[u8]) -> Vec<usize> {
+    let mut text = String::new();
+    GzDecoder::new(index).read_to_string(&mut text).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let number = |line: &Value, key: &str| usize::try_from(line[key].as_u64()?).ok();
+    let end = |line: Value| Some(number(&line, "offset")? + number(&line, "length")?);
+    lines.filter_map(end).collect()
 }
 
 #[test]

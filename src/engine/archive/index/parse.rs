@@ -9,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::super::table::{Scope, Table, TableBuilder};
 use super::super::{Entry, Error, Limits, path};
-use super::{EndLine, GroupLine, HeaderLine, ItemLine, Line, Location, MemberLine, VERSION};
+use super::{EndLine, GroupLine, HeaderLine, ItemLine, Line, MemberLine, VERSION};
 use crate::engine::model::json::Fields;
 
 /// The longest line in bytes, without its line break.
@@ -24,17 +24,28 @@ const BLOCK_BYTES: u64 = 2 << 20;
 /// Where the items of one of our own archives lie.
 #[derive(Debug)]
 pub struct Index {
-    members: Vec<Member>,
+    pub(super) members: Vec<Member>,
     /// The offsets are those in the unpacked archive.
-    table: Table,
-    size: u64,
-    sha256: String,
+    pub(super) table: Table,
+    pub(super) end: End,
 }
 
+/// A gzip member.
 #[derive(Debug)]
-struct Member {
-    range: Range<u64>,
-    unpacked: Range<u64>,
+pub(super) struct Member {
+    pub(super) range: Range<u64>,
+    pub(super) unpacked: Range<u64>,
+    /// The SHA-256 of its bytes; none in indexes of old.
+    pub(super) sha256: Option<[u8; 32]>,
+}
+
+/// What is told of the archive as a whole.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) size: u64,
+    pub(super) sha256: String,
+    /// How many entries in further versions there are; none in indexes of old.
+    pub(super) further: Option<u64>,
 }
 
 impl Index {
@@ -51,20 +62,25 @@ impl Index {
         while let Some(line) = lines.next()? {
             parser.line(line).map_err(|reason| lines.refuse(reason))?;
         }
-        let Some((size, sha256)) = parser.end else {
+        let Some(end) = parser.end else {
             return Err(lines.refuse("the end line is missing"));
         };
-        Ok(Self { members: parser.members, table: parser.table.finish()?, size, sha256 })
+        Ok(Self { members: parser.members, table: parser.table.finish()?, end })
     }
 
     /// The size in bytes of the archive that the index is for.
     pub fn archive_size(&self) -> u64 {
-        self.size
+        self.end.size
     }
 
     /// The SHA-256, in lower-case hex, of the archive that the index is for.
     pub fn archive_sha256(&self) -> &str {
-        &self.sha256
+        &self.end.sha256
+    }
+
+    /// The number of entries in further versions, which it does not list; none in indexes of old.
+    pub fn further_versions(&self) -> Option<u64> {
+        self.end.further
     }
 
     /// The number of items.
@@ -86,19 +102,6 @@ impl Index {
     pub fn find(&self, id: &ItemId) -> Option<Entry<'_>> {
         self.table.find(id)
     }
-
-    /// Tells where an item of this index lies.
-    pub fn locate(&self, entry: Entry<'_>) -> Location {
-        let offset = entry.row.offset;
-        let next = self.members.partition_point(|member| member.unpacked.start <= offset);
-        let Member { range, unpacked } = &self.members[next - 1];
-        Location {
-            range: range.clone(),
-            unpacked: unpacked.end - unpacked.start,
-            offset: offset - unpacked.start,
-            size: entry.size(),
-        }
-    }
 }
 
 /// Why a line is refused.
@@ -112,7 +115,7 @@ struct Parser<'a> {
     empty: bool,
     table: TableBuilder,
     items: u64,
-    end: Option<(u64, String)>,
+    end: Option<End>,
 }
 
 impl<'a> Parser<'a> {
@@ -137,7 +140,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn member(&mut self, line: &MemberLine) -> Result<(), Reason> {
+    fn member(&mut self, line: &MemberLine<'_>) -> Result<(), Reason> {
         if line.member != self.members.len() as u64 {
             return Err("its member is out of order");
         }
@@ -154,9 +157,11 @@ impl<'a> Parser<'a> {
             return Err("its member does not follow the one before");
         }
         let after = |start: u64, length| start.checked_add(length).ok_or("its member is too large");
+        let sha256 = line.sha256.as_deref().map(|hex| digest(hex).ok_or(NO_DIGEST)).transpose()?;
         self.members.push(Member {
             range: end..after(end, line.length)?,
             unpacked: start..after(start, line.unpacked)?,
+            sha256,
         });
         Ok(())
     }
@@ -198,16 +203,34 @@ impl<'a> Parser<'a> {
 
     fn end(&mut self, line: EndLine<'_>) -> Result<(), Reason> {
         let size = self.members.last().map_or(0, |last| last.range.end);
-        let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         if line.items != self.items || line.size != size {
             return Err("its sums are not those of the lines before it");
         }
-        if line.sha256.len() != 64 || !line.sha256.bytes().all(hex) {
-            return Err("its digest is none");
-        }
-        self.end = Some((size, line.sha256.into_owned()));
+        digest(&line.sha256).ok_or(NO_DIGEST)?;
+        let EndLine { sha256, further, .. } = line;
+        self.end = Some(End { size, sha256: sha256.into_owned(), further });
         Ok(())
     }
+}
+
+const NO_DIGEST: Reason = "its digest is none";
+
+/// The bytes of a SHA-256 in lower-case hex.
+fn digest(hex: &str) -> Option<[u8; 32]> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+    let mut bytes = [0; 32];
+    if !rest.is_empty() || pairs.len() != bytes.len() {
+        return None;
+    }
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(bytes)
 }
 
 struct LineReader<'a> {

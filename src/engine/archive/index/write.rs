@@ -18,6 +18,7 @@ pub(in super::super) struct Lines {
     text: Vec<u8>,
     group: Option<(GroupResource, Option<String>, String)>,
     items: u64,
+    further: u64,
 }
 
 impl Lines {
@@ -36,9 +37,18 @@ impl Lines {
         Ok(())
     }
 
+    /// Counts an item in a further version.
+    pub(in super::super) fn further_version(&mut self) {
+        self.further += 1;
+    }
+
     /// The lines so far; the group that they end with remains.
     pub(in super::super) fn take(&mut self) -> BlockLines {
-        BlockLines { text: mem::take(&mut self.text), items: mem::take(&mut self.items) }
+        BlockLines {
+            text: mem::take(&mut self.text),
+            items: mem::take(&mut self.items),
+            further: mem::take(&mut self.further),
+        }
     }
 
     fn group(&mut self, id: &ItemId, version: &str) -> io::Result<()> {
@@ -64,6 +74,7 @@ impl Lines {
 pub(in super::super) struct BlockLines {
     text: Vec<u8>,
     items: u64,
+    further: u64,
 }
 
 /// Writes the index, compressed, into memory: about a dozen bytes for each item.
@@ -72,13 +83,14 @@ pub(in super::super) struct IndexWriter {
     gzip: GzEncoder<Vec<u8>>,
     members: u64,
     items: u64,
+    further: u64,
     size: u64,
 }
 
 impl IndexWriter {
     pub(in super::super) fn new() -> Self {
         let gzip = GzEncoder::new(Vec::new(), Compression::default());
-        Self { gzip, members: 0, items: 0, size: 0 }
+        Self { gzip, members: 0, items: 0, further: 0, size: 0 }
     }
 
     /// Adds the next member of the archive.
@@ -91,9 +103,11 @@ impl IndexWriter {
             offset: self.size,
             length: member.gzip.len() as u64,
             unpacked: member.unpacked,
+            sha256: Some(Cow::Borrowed(&member.sha256)),
         };
         self.members += 1;
         self.items += member.lines.items;
+        self.further += member.lines.further;
         self.size += line.length;
         write_line(&mut self.gzip, &Line::Member(line))?;
         self.gzip.write_all(&member.lines.text)
@@ -111,7 +125,12 @@ impl IndexWriter {
 
     /// Closes the index of an archive with this digest.
     pub(in super::super) fn finish(mut self, sha256: &str) -> io::Result<Vec<u8>> {
-        let line = EndLine { items: self.items, size: self.size, sha256: Cow::Borrowed(sha256) };
+        let line = EndLine {
+            items: self.items,
+            further: Some(self.further),
+            size: self.size,
+            sha256: Cow::Borrowed(sha256),
+        };
         write_line(&mut self.gzip, &Line::End(line))?;
         self.gzip.finish()
     }

@@ -1,10 +1,14 @@
 //! What is written is read.
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::io::Read as _;
-use std::sync::{Arc, LazyLock};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bowline_api::{ItemId, StoreError};
+use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use futures::StreamExt as _;
 use proptest::prelude::*;
@@ -12,8 +16,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::digest::hex;
 use super::super::limits::RATIO;
-use super::super::testing::{self, Item, Object, run, stream, written};
-use super::super::{Error, Index, Limits, Writer, read};
+use super::super::testing::{self, Item, Object, noise, run, stream, written};
+use super::super::{Error, Index, Limits, Writer, read, read_parts};
 
 fn unpacked(archive: &[u8]) -> Vec<u8> {
     let mut tar = Vec::new();
@@ -23,21 +27,6 @@ fn unpacked(archive: &[u8]) -> Vec<u8> {
 
 fn sha256(bytes: &[u8]) -> String {
     hex(Sha256::new_with_prefix(bytes))
-}
-
-/// Text that hardly compresses, so that members come out in different sizes.
-fn noise(length: usize) -> &'static str {
-    static NOISE: LazyLock<String> = LazyLock::new(|| {
-        let mut state = 88_172_645_463_325_252_u64;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            format!("{state:016x}")
-        };
-        (0..(4 << 20) / 16).map(|_| next()).collect()
-    });
-    &NOISE[..length]
 }
 
 fn any_items() -> impl Strategy<Value = BTreeMap<ItemId, Item>> {
@@ -86,7 +75,7 @@ proptest! {
     }
 
     #[test]
-    fn every_item_is_found_by_reading_its_member_alone(items in any_items()) {
+    fn what_is_wanted_is_read_without_the_rest(items in any_items(), seed: u64) {
         let list: Vec<Item> = items.values().cloned().collect();
         let (archive, written) = run(written(&list));
         let index = Index::parse(&written.index, &Limits::default()).unwrap();
@@ -94,17 +83,26 @@ proptest! {
         prop_assert_eq!(index.archive_sha256(), &written.sha256);
         let listed: Vec<ItemId> = index.entries().map(|entry| entry.id()).collect();
         prop_assert_eq!(listed, items.keys().cloned().collect::<Vec<_>>());
-        let mut last = (0..0, Vec::new());
-        for (id, item) in &items {
-            let entry = index.find(id).unwrap();
-            prop_assert_eq!(entry.version(), &item.version);
-            let location = index.locate(entry);
-            if last.0 != location.range {
-                let start = usize::try_from(location.range.start).unwrap();
-                let end = usize::try_from(location.range.end).unwrap();
-                last = (location.range.clone(), location.unpack(&archive[start..end]).unwrap());
+        let mut bits = (0..64).cycle().map(|bit| seed >> bit & 1 == 1);
+        let parts = index.parts(|_| bits.next() == Some(true)).unwrap();
+        let (size, asked) = (parts.size(), AtomicU64::new(0));
+        let get = |range: Range<u64>| {
+            asked.fetch_add(range.end - range.start, Ordering::Relaxed);
+            let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+            ready(Ok(Bytes::copy_from_slice(&archive[range])))
+        };
+        let contents = run(read_parts(index, parts, get, Limits::default())).unwrap();
+        prop_assert_eq!(asked.into_inner(), size);
+        prop_assert!(size <= written.size);
+        prop_assert_eq!((contents.size, &contents.sha256), (written.size, &written.sha256));
+        let bits = (0..64).cycle().map(|bit| seed >> bit & 1 == 1);
+        prop_assert_eq!(contents.len(), items.len());
+        for ((entry, (id, item)), wanted) in contents.entries().zip(&items).zip(bits) {
+            prop_assert_eq!((&entry.id(), entry.version()), (id, &item.version[..]));
+            match contents.read(entry) {
+                Ok(json) => prop_assert_eq!((wanted, &json), (true, &item.json)),
+                Err(error) => prop_assert!(!wanted && matches!(error, Error::LeftOut(_))),
             }
-            prop_assert_eq!(location.find(id, &last.1).unwrap(), &item.json[..]);
         }
     }
 }

@@ -22,13 +22,16 @@ impl Filters {
         self.kinds.includes(kind, self.namespaces.is_everything())
     }
 
+    /// Whether an object of this kind in this namespace, if any, may be meant for its own sake.
+    pub fn may_include(&self, kind: &Kind, namespace: Option<&str>) -> bool {
+        self.includes_kind(kind) && namespace.is_none_or(|name| self.namespaces.includes(name))
+    }
+
     /// Whether this object is meant for its own sake, not for that of another.
     ///
     /// A Namespace object may also be taken because something in it is, which is not asked here.
     pub fn includes_item(&self, kind: &Kind, meta: &Meta) -> bool {
-        let in_namespace = meta.namespace.as_deref().is_none_or(|ns| self.namespaces.includes(ns));
-        self.includes_kind(kind)
-            && in_namespace
+        self.may_include(kind, meta.namespace.as_deref())
             && if is_namespaces(kind) { self.includes_namespace(meta) } else { self.selects(meta) }
     }
 

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use super::super::error::Error;
 use super::super::known;
 use super::super::open::{self, Opened};
+use super::super::parts::Wanted;
 use super::document::{ChangeKind, DiffFooter, DiffHeader, DiffReader, Finding};
 use super::scope::{Filter, Read, Scope, compared, damaged, read};
 use crate::engine::archive::Entry;
@@ -19,7 +20,8 @@ pub async fn backups(
     filter: &Filter,
     reader: &mut dyn DiffReader,
 ) -> Result<DiffFooter, Error> {
-    let (one, other) = futures::join!(open::open(store, from), open::open(store, to));
+    let (one, other) =
+        futures::join!(open::open(store, from, &Wanted::All), open::open(store, to, &Wanted::All));
     let (one, other) = (one?, other?);
     let catalog = known::kinds(&known::kinds(&Catalog::default(), &one), &other);
     let scope = Scope::new(filter, &catalog)?;

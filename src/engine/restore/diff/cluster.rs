@@ -12,6 +12,7 @@ use super::super::autoscaled;
 use super::super::error::Error;
 use super::super::known;
 use super::super::open::{self, Opened};
+use super::super::parts::Wanted;
 use super::super::plan::kind_of;
 use super::document::{
     Change, ChangeKind, DiffFooter, DiffHeader, DiffReader, Finding, NotCompared,
@@ -32,7 +33,7 @@ pub async fn cluster(
     filter: &Filter,
     reader: &mut dyn DiffReader,
 ) -> Result<DiffFooter, Error> {
-    let opened = open::open(&context.store, from).await?;
+    let opened = open::open(&context.store, from, &Wanted::All).await?;
     let catalog = context.cluster.catalog().await.map_err(Error::Cluster)?;
     let known = known::kinds(&catalog, &opened);
     let scope = Scope::new(filter, &known)?;

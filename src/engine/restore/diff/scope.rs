@@ -192,7 +192,7 @@ fn volume_differences(resource: &GroupResource, from: &Object, to: &Object) -> V
 }
 
 pub(super) fn damaged(opened: &Opened, source: crate::engine::archive::Error) -> Error {
-    Error::ArchiveDamaged { name: opened.backup.metadata.name.clone(), source }
+    Error::of_archive(&opened.backup.metadata.name, source)
 }
 
 #[cfg(test)]

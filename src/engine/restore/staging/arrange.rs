@@ -111,7 +111,7 @@ impl Archive<'_> {
             }
         }
         scene.services = self.services(&scene.registrations, rows)?;
-        scene.authority = self.authority()?;
+        scene.authority = self.authority(&scene.restored)?;
         Ok((scene, of_rows))
     }
 
@@ -134,15 +134,23 @@ impl Archive<'_> {
         Ok(found)
     }
 
-    /// Who may write what, by all roles and bindings that the archive holds.
-    fn authority(&self) -> Result<Authority, Error> {
+    /// Who may write what of this, by the roles and bindings that the archive holds.
+    ///
+    /// Those of other namespaces hold there alone.
+    fn authority(
+        &self,
+        restored: &BTreeSet<(GroupResource, Option<String>)>,
+    ) -> Result<Authority, Error> {
+        let homes: BTreeSet<&str> = restored.iter().filter_map(|(_, it)| it.as_deref()).collect();
         let mut roles = Vec::new();
         let mut bindings = Vec::new();
         for entry in self.ready.opened.contents.entries() {
-            let id = entry.id();
-            if id.resource.group != "rbac.authorization.k8s.io" || !entry.preferred() {
+            let holds = entry.namespace().is_none_or(|namespace| homes.contains(namespace));
+            let is_meant = entry.resource().group == "rbac.authorization.k8s.io" && holds;
+            if !is_meant || !entry.preferred() {
                 continue;
             }
+            let id = entry.id();
             let object = select::object(self.ready, entry)?;
             let is_binding = id.resource.resource.ends_with("bindings");
             if is_binding { &mut bindings } else { &mut roles }.push((id, object));
