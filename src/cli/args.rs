@@ -9,7 +9,7 @@ use super::commands::{backup, complete, completion, location, restore, schedule,
 use super::exit;
 use super::logging::LogLevel;
 use super::timings::TimingsFormat;
-use super::values::positive;
+use super::values::{count, positive};
 use crate::engine::model::duration::GoDuration;
 
 /// Back up Kubernetes applications and their volumes, and bring them back
@@ -57,10 +57,11 @@ pub struct GlobalArgs {
           value_parser = positive)]
     pub request_timeout: GoDuration,
     /// How many requests to the API server may be on their way at once
-    #[arg(long, global = true, value_name = "COUNT", default_value_t = MAX_IN_FLIGHT)]
+    #[arg(long, global = true, value_name = "COUNT", default_value_t = MAX_IN_FLIGHT,
+          value_parser = count)]
     pub max_in_flight: NonZeroU16,
     /// How many requests to the API server may be sent in a second (default: as many as it takes)
-    #[arg(long, global = true, value_name = "COUNT")]
+    #[arg(long, global = true, value_name = "COUNT", value_parser = count)]
     pub qps: Option<NonZeroU16>,
     /// How much is logged to stderr (default: warn; with --quiet: error)
     #[arg(long, global = true, value_enum, value_name = "LEVEL")]

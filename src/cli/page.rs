@@ -151,8 +151,8 @@ mod tests {
 
     fn page(format: OutputFormat) -> Page<Words> {
         let clock = Arc::new(std::time::Instant::now);
-        let timings = Timings::new();
-        let progress = Progress::new(Mode::Quiet, Screen::stderr(), Style::PLAIN, clock, timings);
+        let progress =
+            Progress::new(Mode::Quiet, Screen::stderr(), Style::PLAIN, clock, Timings::new());
         // Keeps what is printed off the test's own stdout.
         Page { out: Pieces::unread(), ..Page::new(format, &Arc::new(progress)) }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::num::NonZeroU16;
 
 use crate::engine::model::duration::GoDuration;
 use crate::engine::model::filter::Order;
@@ -20,6 +21,11 @@ pub(super) fn positive(text: &str) -> Result<GoDuration, Boxed> {
 /// Reads a duration that may be nothing.
 pub(super) fn not_negative(text: &str) -> Result<GoDuration, Boxed> {
     duration(text, |nanos| nanos >= 0, "must not be less than nothing")
+}
+
+/// Reads how many of something there may be: one at least.
+pub(super) fn count(text: &str) -> Result<NonZeroU16, Boxed> {
+    text.parse().map_err(|_| format!("must be a whole number from 1 to {}", u16::MAX).into())
 }
 
 /// Reads the name of a namespace.

@@ -238,6 +238,10 @@ pub struct RestoreReport {
     /// How many commands were run in pods.
     #[serde(default, skip_serializing_if = "HookCounts::is_empty")]
     pub hooks: HookCounts,
+    /// How many requests about new objects followed the one that makes each, in this run: for owners
+    /// that came later, fields of other managers, a status, a name that somebody was faster to take.
+    #[serde(default)]
+    pub follow_ups: u64,
     /// What was odd.
     pub warnings: Vec<Problem>,
     /// What was not restored, or did not come up.

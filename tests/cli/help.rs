@@ -67,6 +67,14 @@ async fn the_whole_is_told_with_every_global_option_and_exit_code() {
 
               [default: 1m]
 
+          --max-in-flight <COUNT>
+              How many requests to the API server may be on their way at once
+
+              [default: 30]
+
+          --qps <COUNT>
+              How many requests to the API server may be sent in a second (default: as many as it takes)
+
           --log-level <LEVEL>
               How much is logged to stderr (default: warn; with --quiet: error)
 
@@ -82,6 +90,13 @@ async fn the_whole_is_told_with_every_global_option_and_exit_code() {
 
           --no-progress
               Print plain lines instead of a progress bar
+
+          --timings[=<FORMAT>]
+              Tell on stderr where the time went, and how much memory was needed
+
+              Possible values:
+              - table: For people
+              - json:  One JSON document in one line
 
     Examples:
       bowline backup create nightly

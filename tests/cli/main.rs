@@ -43,6 +43,7 @@ mod schedule_run;
 mod schedules;
 mod selection;
 mod site;
+mod timings;
 mod two_clusters;
 mod usage;
 mod velero;

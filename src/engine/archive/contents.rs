@@ -83,8 +83,8 @@ impl Contents {
         if entry.is_left_out() {
             return self.read_left_out(entry);
         }
-        let mut json = vec![0; entry.row.size as usize];
-        self.spool.read_exact_at(&mut json, entry.row.offset).map_err(Error::Spool)?;
+        let mut json = vec![0; entry.row().size as usize];
+        self.spool.read_exact_at(&mut json, entry.row().offset).map_err(Error::Spool)?;
         Ok(json)
     }
 

@@ -188,7 +188,7 @@ impl Spool {
         for stray in strays.finish()?.entries() {
             let id = stray.id();
             match contents.find(&id) {
-                Some(item) if item.row.copied => return Err(Error::Duplicate(id.to_string())),
+                Some(item) if item.row().copied => return Err(Error::Duplicate(id.to_string())),
                 Some(item) if contents.read(item)? != contents.read(stray)? => {
                     return Err(Error::CopyDiffers(id.to_string()));
                 }

@@ -110,7 +110,7 @@ impl TableBuilder {
 
     /// Sorts the items, and fails if one is there twice.
     pub(super) fn finish(self) -> Result<Table, Error> {
-        let Self { scopes, names, mut rows, .. } = self;
+        let Self { scopes, mut names, mut rows, .. } = self;
         let mut sorted: Vec<(Scope, u32)> = scopes.into_iter().collect();
         sorted.sort_unstable();
         let mut renumbered = vec![0; sorted.len()];
@@ -122,6 +122,7 @@ impl TableBuilder {
         }
         let scopes: Vec<Scope> = sorted.into_iter().map(|(scope, _)| scope).collect();
         let places = places(&scopes);
+        names.shrink_to_fit();
         let mut table = Table { scopes, places, names, rows: Vec::new() };
         rows.sort_unstable_by(|a, b| table.key(a).cmp(&table.key(b)));
         rows.shrink_to_fit();
@@ -147,7 +148,7 @@ impl Table {
     }
 
     pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
-        self.rows.iter().map(|row| self.entry(row))
+        (0..self.rows.len()).map(|index| self.entry(index))
     }
 
     /// Takes over from the table of a part where the items lie that are wanted; others are left out.
@@ -156,11 +157,8 @@ impl Table {
     pub(super) fn take_places(&mut self, part: &Self, wanted: &[bool]) -> Result<(), Error> {
         let mut rest = part.entries().peekable();
         for (index, wanted) in wanted.iter().enumerate() {
-            let entry = self.entry(&self.rows[index]);
-            let same = |it: &Entry<'_>| {
-                it.scope == entry.scope && it.name == entry.name && it.size() == entry.size()
-            };
-            let found = rest.next_if(same).map(|it| it.row.offset);
+            let entry = self.entry(index);
+            let found = rest.next_if(|it| it.is_same(&entry)).map(|it| it.row().offset);
             let row = &mut self.rows[index];
             row.left_out = !wanted;
             match found {
@@ -177,11 +175,7 @@ impl Table {
 
     /// Whether both list the very same.
     pub(super) fn lists_same(&self, other: &Self) -> bool {
-        self.len() == other.len()
-            && self
-                .entries()
-                .zip(other.entries())
-                .all(|(a, b)| a.scope == b.scope && a.name == b.name && a.size() == b.size())
+        self.len() == other.len() && self.entries().zip(other.entries()).all(|(a, b)| a.is_same(&b))
     }
 
     /// Finds an item in the version that is restored.
@@ -199,14 +193,23 @@ impl Table {
         let start = self.rows.partition_point(|row| place_and_name(row) < key);
         let end = self.rows.partition_point(|row| place_and_name(row) <= key);
         let found = if known { start..end } else { 0..0 };
-        self.rows[found].iter().map(|row| self.entry(row))
+        found.map(|index| self.entry(index))
     }
 
-    fn entry<'a>(&'a self, row: &'a Row) -> Entry<'a> {
-        Entry { scope: &self.scopes[row.scope as usize], name: self.name(row), row }
+    fn entry(&self, index: usize) -> Entry<'_> {
+        // No table has more rows than its names have bytes, which are counted with 32 bits.
+        Entry { table: self, index: u32::try_from(index).unwrap_or(u32::MAX) }
     }
 
-    fn name(&self, row: &Row) -> &str {
+    pub(super) fn row(&self, index: u32) -> &Row {
+        &self.rows[index as usize]
+    }
+
+    pub(super) fn scope(&self, row: &Row) -> &Scope {
+        &self.scopes[row.scope as usize]
+    }
+
+    pub(super) fn name(&self, row: &Row) -> &str {
         &self.names[row.name as usize..][..usize::from(row.name_length)]
     }
 
@@ -215,13 +218,13 @@ impl Table {
     }
 
     fn check_unique(&self) -> Result<(), Error> {
-        let twice = |pair: &&[Row]| {
-            let [a, b] = [&pair[0], &pair[1]].map(|row| self.entry(row));
-            let same_item = a.scope.place() == b.scope.place() && a.name == b.name;
-            same_item && (a.scope == b.scope || (a.preferred() && b.preferred()))
+        let twice = |index: &usize| {
+            let [a, b] = [index - 1, *index].map(|index| self.entry(index));
+            let same_item = a.scope().place() == b.scope().place() && a.name() == b.name();
+            same_item && (a.scope() == b.scope() || (a.preferred() && b.preferred()))
         };
-        match self.rows.windows(2).find(twice) {
-            Some(pair) => Err(Error::Duplicate(self.entry(&pair[0]).id().to_string())),
+        match (1..self.rows.len()).find(twice) {
+            Some(index) => Err(Error::Duplicate(self.entry(index).id().to_string())),
             None => Ok(()),
         }
     }
@@ -300,7 +303,7 @@ mod tests {
             ("widgets.example.com/shop/a", "v1", true),
         ])
         .unwrap();
-        let found = |id: &str| table.find(&id_of(id)).map(|entry| entry.row.offset);
+        let found = |id: &str| table.find(&id_of(id)).map(|entry| entry.row().offset);
         assert_eq!(found("pods/shop/a"), Some(0));
         assert_eq!(found("pods/shop/c"), Some(1));
         for id in ["pods/shop/b", "pods/shop/d", "pods/a", "pods/prod/a", "nodes/a", "zebras/a"] {

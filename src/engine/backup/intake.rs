@@ -10,12 +10,12 @@ use sha2::{Digest as _, Sha256};
 use super::actions;
 use super::claim::Claim;
 use super::error::Cause;
-use super::names::{Names, ResourceList};
 use super::preflight::Ready;
 use super::volumes;
 use crate::engine::archive::{self, Writer};
 use crate::engine::cluster::Listed;
 use crate::engine::journal::Journal;
+use crate::engine::model::name_list::{NameList, ResourceList};
 use crate::engine::model::relations::{self, Relation};
 use crate::engine::model::volume::PersistentVolumeInfo;
 use crate::engine::model::{Kind, Meta};
@@ -151,7 +151,7 @@ impl Taken {
 
     /// How many objects were taken.
     pub(super) fn count(&self) -> u64 {
-        self.names.values().map(Names::count).sum::<u64>() - self.versions
+        self.names.values().map(NameList::count).sum::<u64>() - self.versions
     }
 
     /// Whether objects of this kind were taken.
@@ -162,7 +162,7 @@ impl Taken {
     /// The objects of a kind that were not taken in another version.
     pub(super) fn lacking(&self, kind: &Kind, version: &Kind) -> Vec<ItemId> {
         let names =
-            |kind: &Kind| self.names.get(&listed_kind(kind)).into_iter().flat_map(Names::iter);
+            |kind: &Kind| self.names.get(&listed_kind(kind)).into_iter().flat_map(NameList::iter);
         let known: BTreeSet<String> = names(version).collect();
         let id = |name: String| {
             let (namespace, name) = match name.split_once('/') {

@@ -18,7 +18,6 @@ mod halt;
 mod hooks;
 mod intake;
 mod last_word;
-mod names;
 mod needs;
 mod ordered;
 mod outcome;

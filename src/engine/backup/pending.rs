@@ -9,7 +9,6 @@ use super::create::{Run, expiration};
 use super::error::Cause;
 use super::files;
 use super::intake::Taken;
-use super::names::ResourceList;
 use super::outcome::Outcome;
 use super::ownership::still_ours;
 use crate::engine::archive::Written;
@@ -17,6 +16,7 @@ use crate::engine::model::backup::{
     Backup, BackupMeta, BackupStatus, FORMAT_VERSION, Progress, annotations, hook_status,
 };
 use crate::engine::model::duration::GoDuration;
+use crate::engine::model::name_list::ResourceList;
 use crate::engine::model::volume::PersistentVolumeInfo;
 use crate::engine::report::Problem;
 use crate::engine::store::{self, BackupKeys, BackupStore, Digest, SideFile};

@@ -19,6 +19,7 @@ pub mod location;
 pub mod log_line;
 mod meta;
 pub mod modifier;
+pub mod name_list;
 pub mod names;
 pub mod policy;
 pub mod records;

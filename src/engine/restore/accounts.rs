@@ -11,8 +11,9 @@ use super::compare::{self, Compared};
 use super::error::Cause;
 use super::execute::{Execution, Outcome};
 use super::merge;
-use super::plan::{Row, Verdict};
+use super::plan::Verdict;
 use super::prepare::Prepared;
+use super::row::Row;
 use crate::engine::model::difference::Difference;
 use crate::engine::model::restore::ExistingResourcePolicy;
 use crate::engine::model::{Kind, Object};
@@ -91,7 +92,7 @@ impl Execution<'_> {
             true => additions(ours, live),
             false if is_changed => {
                 let mut both = differences.iter().zip(&marks);
-                if both.any(|(it, mark)| is_against(it) && !row.seen.contains(mark)) {
+                if both.any(|(it, mark)| is_against(it) && !row.has_seen(mark)) {
                     return Ok(self.not_updated(id, "it was changed since it was compared"));
                 }
                 match change(ours, live, &against) {

@@ -176,7 +176,7 @@ pub(super) async fn check(
         let error = match idle.get(&index).map(|row| &plan.rows[*row]) {
             Some(row) => {
                 let (id, reason) =
-                    (row.entry.id(), format!("{}: {}", row.verdict.word(), row.reason));
+                    (row.entry.id(), format!("{}: {}", row.verdict.word(), row.reason()));
                 Error::IdleRule { rule, resources, id: Box::new(id), reason }
             }
             None => Error::UnusedRule { rule, resources },

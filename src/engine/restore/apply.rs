@@ -1,14 +1,17 @@
 //! Makes one object in the target, whatever it meets there.
 
+use std::borrow::Cow;
+
 use bowline_api::{GroupResource, ItemId};
 use serde_json::Value;
 
 use super::error::Cause;
 use super::execute::{Execution, Outcome};
 use super::owners::Unlinked;
-use super::plan::{Row, Verdict, kind_of};
+use super::plan::{Verdict, kind_of};
 use super::prepare::{self, Prepared};
 use super::relink::Made;
+use super::row::Row;
 use super::wording::{self, told};
 use super::{compare, jobs, made_first, node_ports, remarks, select};
 use crate::engine::cluster::{self, Created};
@@ -97,15 +100,17 @@ impl Execution<'_> {
         kind: &Kind,
         prepared: &Prepared,
     ) -> Result<Option<Created>, Cause> {
-        let (id, mut object) = (&prepared.id, prepared.object.clone());
+        let (id, mut object) = (&prepared.id, Cow::Borrowed(&prepared.object));
         let standing = self.standing(&prepared.owners).await?;
         if standing.awaits.is_none() && !standing.references.is_empty() {
-            set_owners(&mut object, standing.references.clone());
+            set_owners(object.to_mut(), standing.references.clone());
         }
-        jobs::hold(id, &mut object);
+        if jobs::is_job(&id.resource) {
+            jobs::hold(id, object.to_mut());
+        }
         let created = node_ports::create(self, row, kind, id, &mut object).await?;
         if let Some(Created::Created(live)) = &created {
-            self.owners.made(&row.uid, kind, id, live);
+            self.owners.made(row.uid(), kind, id, live);
             if let Some(uid) = standing.awaits {
                 let (kind, awaits) = (kind.clone(), Some(uid));
                 self.owners.remember(Unlinked { row: index, kind, awaits });
@@ -156,13 +161,14 @@ impl Execution<'_> {
         prepared: &Prepared,
     ) -> Result<Outcome, Cause> {
         let (id, ours) = (&prepared.id, &prepared.object);
+        self.follow_up();
         let live = self.context.cluster.get(kind, id.namespace.as_deref(), &id.name).await;
         let Some(live) = self.settle(live, id)? else { return Ok(Outcome::Failed) };
         let Some(live) = live else {
             self.journal.error(Problem::of_item(id, "create", "it came and went meanwhile"));
             return Ok(Outcome::Failed);
         };
-        self.owners.made(&row.uid, kind, id, &live);
+        self.owners.made(row.uid(), kind, id, &live);
         let differences = compare::differences(id, ours, &live);
         if differences.is_empty() {
             return Ok(Outcome::Unchanged);

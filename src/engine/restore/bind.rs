@@ -48,7 +48,7 @@ pub(super) async fn bound(
     volume: &str,
 ) -> Result<(), Failure> {
     claims_are_made(execution).await;
-    if execution.outcomes().get(&row) == Some(&Outcome::Failed) {
+    if execution.outcome(row) == Some(Outcome::Failed) {
         return Err(Failure::Told);
     }
     let Some(kind) = execution.ready.catalog.get(&claims()) else { return Ok(()) };

@@ -37,10 +37,9 @@ pub(super) struct Owner {
 /// `owner_by_uid` finds an object of the archive by its recorded uid.
 pub(super) fn left_to_owner(
     child: &ItemId,
-    meta: &Meta,
+    reference: &OwnerReference,
     owner_by_uid: impl Fn(&str) -> Option<Owner>,
 ) -> Option<String> {
-    let reference = meta.controller()?;
     let owner = owner_by_uid(&reference.uid)?;
     let remakes = kinds::remakes(&owner.id.resource, &child.resource);
     let agrees = !reference.uid.is_empty() && is_named_by(&owner.id, reference, child);
@@ -104,7 +103,9 @@ mod tests {
     /// Why `child` is left to its owner, if `owner` with uid `u1` has this fate.
     fn maker(child: &str, meta: &Meta, owner: &str, fate: Fate) -> Option<String> {
         let owner = Owner { id: owner.parse().unwrap(), fate };
-        left_to_owner(&child.parse().unwrap(), meta, |uid| (uid == "u1").then(|| owner.clone()))
+        left_to_owner(&child.parse().unwrap(), meta.controller()?, |uid| {
+            (uid == "u1").then(|| owner.clone())
+        })
     }
 
     const POD: &str = "pods/shop/nginx-ss-0";

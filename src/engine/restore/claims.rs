@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use super::error::Error;
 use super::isolation;
 use super::kept::{self, Bound, Refusal};
-use super::plan::{EMPTY, Plan, Row, Verdict};
+use super::plan::{EMPTY, Plan, Verdict};
 use super::preflight::{Ready, Request};
+use super::row::Row;
 use super::select;
 use crate::engine::archive::Entry;
 use crate::engine::context::Context;
@@ -86,7 +87,7 @@ pub(super) fn plan<'a>(
         let claim = select::object(ready, row.entry)?;
         match fate(ready, request, &row.entry.id(), &claim) {
             Fate::Fresh => {}
-            Fate::Empty => plan.rows[index].reason = format!("{EMPTY}: {WITHOUT_DATA}").into(),
+            Fate::Empty => plan.rows[index].explain(format!("{EMPTY}: {WITHOUT_DATA}")),
             Fate::Refused(refusal) => without_volume(request, &mut plan.rows[index], refusal),
             Fate::Volume { volume, snapshot } => {
                 let volume_row = volumes.get(&volume).copied();
@@ -186,7 +187,7 @@ fn volume_rows(rows: &mut [Row<'_>]) -> HashMap<String, usize> {
     for (index, row) in rows.iter_mut().enumerate() {
         if *row.entry.resource() == volumes && row.verdict == Verdict::Create {
             row.verdict = Verdict::Skip;
-            row.reason = "no claim of it is restored".into();
+            row.explain("no claim of it is restored");
             found.insert(row.entry.name().to_owned(), index);
         }
     }
@@ -205,10 +206,10 @@ fn give<'a>(ready: &Ready, plan: &mut Plan<'a>, row: usize, found: Restorable<'a
     let target = &mut plan.rows[volume_row];
     if let Some(source) = &source {
         target.verdict = Verdict::Create;
-        target.reason = source.reason().into();
+        target.explain(source.reason());
     } else {
         target.verdict = Verdict::Reattach;
-        target.reason = reattached(ready, handle.as_deref()).into();
+        target.explain(reattached(ready, handle.as_deref()));
         plan.preparation.reattached.insert(recorded.clone());
     }
     let key = (claim.namespace.unwrap_or_default(), claim.name);
@@ -238,7 +239,7 @@ fn without_volume(request: &Request, row: &mut Row<'_>, refusal: Refusal) {
     if request.spec.allow_empty_volumes {
         row.decide(Verdict::Create, format!("{EMPTY}: {WITHOUT_DATA}; {}", refusal.reason));
     } else {
-        row.hint = Some(refusal.hint);
+        row.more_mut().hint = Some(refusal.hint);
         row.decide(Verdict::Refuse, refusal.reason);
     }
 }
@@ -256,7 +257,7 @@ pub(super) fn take_volume(request: &Request, plan: &mut Plan<'_>, row: usize, re
         preparation.reattached.remove(recorded);
     }
     let row = &mut rows[row];
-    if row.live_uid.is_some() {
+    if row.live_uid().is_some() {
         row.decide(Verdict::Refuse, reason.to_owned());
     } else {
         without_volume(request, row, Refusal { reason: reason.to_owned(), hint: kept::WITHOUT });

@@ -72,7 +72,7 @@ fn refuse(request: &Request, plan: &mut Plan<'_>, row: usize, class: &str) {
     }
     claims::take_volume(request, plan, row, &reason);
     if plan.rows[row].verdict == Verdict::Refuse {
-        plan.rows[row].hint = Some(ATTRIBUTES_HINT);
+        plan.rows[row].more_mut().hint = Some(ATTRIBUTES_HINT);
     }
 }
 

@@ -1,6 +1,5 @@
 //! What the tables of kinds say of an object, before the target is looked at.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use bowline_api::{GroupResource, ItemId};
@@ -8,12 +7,14 @@ use bowline_api::{GroupResource, ItemId};
 use super::Preparation;
 use super::error::Error;
 use super::jobs;
-use super::plan::{Row, Turn, Verdict};
+use super::plan::{Turn, Verdict};
 use super::preflight::{Ready, Request};
 use super::prepare;
-use super::select::{self, Selected};
+use super::row::Row;
+use super::select;
 use super::staging::services;
 use super::versions::{self, Versions};
+use crate::engine::archive::Entry;
 use crate::engine::model::fields::text_at;
 use crate::engine::model::kinds::{self, Step};
 use crate::engine::model::{Meta, Object};
@@ -38,39 +39,26 @@ pub(super) struct Tables<'a, 't> {
 
 impl<'a> Tables<'a, '_> {
     /// Decides by the tables alone, before the target is looked at.
-    pub(super) fn classify(&self, selected: Selected<'a>) -> Result<Row<'a>, Error> {
-        let Selected { entry, meta } = selected;
+    pub(super) fn classify(&self, entry: Entry<'a>) -> Result<Row<'a>, Error> {
         let id = entry.id();
         let entry = self.versions.choose(self.ready, entry);
-        let object = select::object(self.ready, entry)?;
+        let (meta, object) =
+            select::read(self.ready, entry).map_err(|it| select::damaged(self.ready, it))?;
         let (step, _) = kinds::step(&id.resource, self.versions.is_custom(&id.resource));
-        let mut row = Row {
-            entry,
-            step,
-            verdict: Verdict::Create,
-            reason: Cow::Borrowed(""),
-            uid: meta.uid.clone(),
-            live_uid: None,
-            differences: Vec::new(),
-            seen: BTreeSet::new(),
-            ours: false,
-            hint: None,
-            turn: Turn::Rest,
-            child: None,
-            finished: self.comes_back_finished(&id, &object),
-            dying: false,
-            stage: None,
-        };
+        let mut row = Row::new(entry, step);
+        row.finished = self.comes_back_finished(&id, &object);
         if let Some(reason) = self.never(&id, &meta, &object) {
             row.decide(Verdict::Skip, reason);
         } else if !self.versions.serves(self.ready, &entry) {
             row.decide(Verdict::Refuse, versions::not_served(self.ready, &entry));
-            row.hint = self.hint(&id);
+            row.more_mut().hint = self.hint(&id);
         } else {
             if step == Step::Services && self.names_its_ports(&id, object) {
                 row.turn = Turn::First;
             }
-            row.child = (!meta.owner_references.is_empty()).then(|| Box::new(meta));
+            if !meta.owner_references.is_empty() {
+                row.more_mut().owners = meta.owner_references;
+            }
         }
         Ok(row)
     }
@@ -129,11 +117,11 @@ fn service_selects(ready: &Ready, namespace: &str, name: &str) -> bool {
 /// The aggregated APIs, by group and version, that objects which are meant register.
 pub(super) fn aggregated_apis(
     ready: &Ready,
-    selected: &[Selected<'_>],
+    selected: &[Entry<'_>],
 ) -> Result<BTreeSet<(String, String)>, Error> {
     let resource = GroupResource::new("apiregistration.k8s.io", "apiservices");
     let mut apis = BTreeSet::new();
-    for Selected { entry, .. } in selected.iter().filter(|it| *it.entry.resource() == resource) {
+    for entry in selected.iter().filter(|it| *it.resource() == resource) {
         let object = select::object(ready, *entry)?;
         let text = |key| text_at(&object, &["spec", key]).map(str::to_owned);
         let api = text("group").zip(text("version"));

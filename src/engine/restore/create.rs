@@ -1,6 +1,7 @@
 //! One restore from its plan to its last record.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use bowline_api::ItemId;
 
@@ -207,6 +208,7 @@ fn report(
         volumes,
         awaited: Awaited::of_errors(&errors),
         hooks: execution.hooks.counts(),
+        follow_ups: execution.follow_ups.load(Relaxed),
         warnings,
         errors,
         start_timestamp: record.start_timestamp,

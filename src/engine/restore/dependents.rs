@@ -43,9 +43,9 @@ pub(super) async fn spare(
     for (row, why) in found.into_iter().flatten() {
         let row = &mut plan.rows[row];
         if row.verdict == Verdict::Recreate {
-            let reason = format!("{}; not recreated: {why}", row.reason);
+            let reason = format!("{}; not recreated: {why}", row.reason());
             row.decide(Verdict::Differs, reason);
-            row.hint = Some(UPDATE);
+            row.more_mut().hint = Some(UPDATE);
         }
     }
     Ok(())
@@ -57,12 +57,12 @@ fn doomed(plan: &Plan<'_>) -> (Doomed, BTreeSet<Option<String>>) {
     let mut namespaces = BTreeSet::new();
     for (index, row) in plan.rows.iter().enumerate() {
         let target = plan.preparation.target(&row.entry.id());
-        let uid = row.live_uid.as_ref().filter(|_| row.verdict == Verdict::Recreate);
+        let uid = row.live_uid().filter(|_| row.verdict == Verdict::Recreate);
         let Some(uid) = uid.filter(|_| !recreate::keeps_its_pods(&target.resource)) else {
             continue;
         };
         namespaces.insert(target.namespace);
-        doomed.insert(uid.clone(), (index, target.resource));
+        doomed.insert(uid.to_owned(), (index, target.resource));
     }
     (doomed, namespaces)
 }

@@ -12,12 +12,13 @@ use super::error::Error;
 use super::identity;
 use super::judgement::TOLD;
 use super::missing::Missing;
-use super::plan::{self, Plan, Row, Verdict};
+use super::plan::{self, Plan, Verdict};
 use super::preflight::{Ready, Request};
 use super::prepare::Prepared;
 use super::quiesce;
 use super::rehearsal::{DryRun, Rehearsal, Rehearsals};
 use super::rights;
+use super::row::Row;
 use super::select::damaged;
 use crate::engine::context::{Context, Right};
 use crate::engine::event::Stage;
@@ -177,17 +178,17 @@ async fn planned(
     let Some(prepared) = prepared(ready, plan, row)? else {
         let target = plan.preparation.target(&id);
         return Ok(PlannedItem {
-            hint: row.hint.map(str::to_owned),
+            hint: row.hint().map(str::to_owned),
             differences: differences(row),
-            ..item(row.step, row.verdict, target, &row.reason)
+            ..item(row.step, row.verdict, target, row.reason())
         });
     };
     let planned = PlannedItem {
         transformations: transformations(plan, row, &prepared),
-        hint: row.hint.map(str::to_owned),
+        hint: row.hint().map(str::to_owned),
         hints: prepared.hints.clone(),
         differences: differences(row),
-        ..item(row.step, row.verdict, prepared.id.clone(), &row.reason)
+        ..item(row.step, row.verdict, prepared.id.clone(), row.reason())
     };
     match rehearsals {
         Some(rehearsals) => Ok(tried(planned, rehearsals.rehearse(row, prepared).await?)),
@@ -199,7 +200,7 @@ async fn planned(
 fn transformations(plan: &Plan<'_>, row: &Row<'_>, prepared: &Prepared) -> Vec<String> {
     let mut changes = match row.verdict {
         Verdict::Update if is_cut(row) => all(prepared),
-        Verdict::Update => alterations_in(prepared, &row.differences),
+        Verdict::Update => alterations_in(prepared, row.differences()),
         _ => prepared.changes.clone(),
     };
     let targets = &plan.preparation.autoscaled;
@@ -228,7 +229,7 @@ fn all(prepared: &Prepared) -> Vec<String> {
 
 /// Whether more differs than is told.
 fn is_cut(row: &Row<'_>) -> bool {
-    row.differences.len() >= TOLD && row.seen.len() > row.differences.len()
+    row.differences().len() >= TOLD && row.seen() > row.differences().len()
 }
 
 /// Where something differs in an object that is prepared, as a JSON pointer.
@@ -261,7 +262,7 @@ impl Place {
 /// Where an object differs from what is there, unless that was found to be of no account.
 fn differences(row: &Row<'_>) -> Vec<Difference> {
     match row.verdict {
-        Verdict::Differs | Verdict::Update | Verdict::Recreate => row.differences.clone(),
+        Verdict::Differs | Verdict::Update | Verdict::Recreate => row.differences().to_vec(),
         _ => Vec::new(),
     }
 }

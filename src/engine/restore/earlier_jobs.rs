@@ -21,7 +21,7 @@ pub(super) async fn leave(
     identity: &Identity,
     plan: &mut Plan<'_>,
 ) -> Result<(), Error> {
-    let is_meant = |row: &super::plan::Row<'_>| {
+    let is_meant = |row: &super::row::Row<'_>| {
         jobs::is_job(row.entry.resource()) && row.verdict == Verdict::Create && !row.ours
     };
     if identity.runs == 0 || !plan.rows.iter().any(is_meant) {

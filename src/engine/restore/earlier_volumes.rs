@@ -53,7 +53,7 @@ pub(super) async fn tell(
         let notes = notes(&live, claim.volume.name(), &key, &preparation.restore_uid);
         let row = &mut rows[claim.volume_row];
         if row.verdict == Verdict::Create && !notes.is_empty() {
-            row.reason = format!("{}; {}", row.reason, notes.join("; ")).into();
+            row.explain(format!("{}; {}", row.reason(), notes.join("; ")));
         }
     }
     Ok(())

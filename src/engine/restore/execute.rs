@@ -1,7 +1,7 @@
 //! Carries the plan out, step by step; within a step several objects at once.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicBool;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,9 +14,10 @@ use super::claims::{HOW_TO_MEND, claims};
 use super::error::Cause;
 use super::gate::Gate;
 use super::owners::Owners;
-use super::plan::{Plan, Row, Turn, Verdict, kind_of};
+use super::plan::{Plan, Turn, Verdict, kind_of};
 use super::preflight::{Ready, Request};
 use super::remarks::Remarks;
+use super::row::Row;
 use super::{jobs, namespaces, registrations};
 use crate::engine::clock::pause;
 use crate::engine::cluster::{Creation, Object};
@@ -91,9 +92,12 @@ pub(super) struct Execution<'a> {
     pub is_recorded: bool,
     /// How many hooks were run.
     pub hooks: Tally,
+    /// How many requests followed those that make objects.
+    pub follow_ups: AtomicU64,
     /// Whether workloads are scaled down, or about to be.
     pub is_quiet: AtomicBool,
-    outcomes: Mutex<BTreeMap<usize, Outcome>>,
+    /// What became of each row.
+    outcomes: Mutex<Vec<Option<Outcome>>>,
 }
 
 impl<'a> Execution<'a> {
@@ -107,7 +111,7 @@ impl<'a> Execution<'a> {
         let owners = Owners::new(plan, &ready.catalog);
         let (done, _) = watch::channel(None);
         let gate = Gate::new(request.terminating_timeout);
-        let (lost, outcomes) = (Mutex::default(), Mutex::default());
+        let (lost, outcomes) = (Mutex::default(), Mutex::new(vec![None; plan.rows.len()]));
         let is_recorded = true;
         Self {
             context,
@@ -122,6 +126,7 @@ impl<'a> Execution<'a> {
             lost,
             is_recorded,
             hooks: Tally::default(),
+            follow_ups: AtomicU64::default(),
             is_quiet: AtomicBool::new(false),
             outcomes,
         }
@@ -174,13 +179,11 @@ impl<'a> Execution<'a> {
 
     /// Notes what became of an object; the log has a line for each.
     pub(super) fn record(&self, index: usize, outcome: Outcome) {
-        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-        outcomes.insert(index, outcome);
-        drop(outcomes);
+        self.correct(index, outcome);
         let row = &self.plan.rows[index];
         if let Some(word) = outcome.word() {
-            let reason = if row.reason.is_empty() { "" } else { ": " };
-            let text = format!("{word}{reason}{}", row.reason);
+            let reason = if row.reason().is_empty() { "" } else { ": " };
+            let text = format!("{word}{reason}{}", row.reason());
             self.journal.log_about(&self.target(row), &text);
         }
         self.journal.item(&row.entry.id());
@@ -188,12 +191,24 @@ impl<'a> Execution<'a> {
 
     /// Replaces what became of an object in this run by what became of it in all runs together.
     pub(super) fn correct(&self, index: usize, outcome: Outcome) {
-        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).insert(index, outcome);
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(outcome);
     }
 
-    /// What became of each object.
-    pub(super) fn outcomes(&self) -> BTreeMap<usize, Outcome> {
-        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What became of an object so far.
+    pub(super) fn outcome(&self, index: usize) -> Option<Outcome> {
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)[index]
+    }
+
+    /// The objects that something became of, and what.
+    pub(super) fn outcomes(&self) -> impl Iterator<Item = (usize, Outcome)> {
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let outcomes = outcomes.into_iter().enumerate();
+        outcomes.filter_map(|(index, outcome)| Some((index, outcome?)))
+    }
+
+    /// An object that was made needs another request.
+    pub(super) fn follow_up(&self) {
+        self.follow_ups.fetch_add(1, Relaxed);
     }
 
     /// Counts the outcomes.
@@ -203,7 +218,7 @@ impl<'a> Execution<'a> {
         let refused = missing.iter().filter(|it| it.verdict == Verdict::Refuse).count() as u64;
         let skipped = missing.len() as u64 - refused;
         let mut counts = ItemCounts { planned, skipped, failed: refused, ..Default::default() };
-        self.outcomes().values().for_each(|outcome| outcome.count(&mut counts));
+        self.outcomes().for_each(|(_, outcome)| outcome.count(&mut counts));
         counts
     }
 
@@ -236,17 +251,17 @@ impl<'a> Execution<'a> {
                 Verdict::Unchanged => self.record(index, Outcome::Unchanged),
                 Verdict::Skip => self.record(index, Outcome::Skipped),
                 Verdict::Differs => {
-                    let problem = Problem::of_item(&target, "compare", row.reason.clone());
-                    let hint = row.hint.map_or_else(|| hint(&target), str::to_owned);
+                    let problem = Problem::of_item(&target, "compare", row.reason());
+                    let hint = row.hint().map_or_else(|| hint(&target), str::to_owned);
                     self.journal.warn(problem.with_hint(hint));
                     self.record(index, Outcome::Differs);
                 }
                 // Told as an error of the claim that it is for.
                 Verdict::Refuse if self.is_for_a_claim(index) => {}
                 Verdict::Refuse => {
-                    let mut problem = Problem::of_item(&target, "plan", row.reason.clone());
-                    let in_the_way = row.live_uid.as_ref().map(|_| hint(&target));
-                    problem.hint = row.hint.map(str::to_owned).or(in_the_way);
+                    let mut problem = Problem::of_item(&target, "plan", row.reason());
+                    let in_the_way = row.live_uid().map(|_| hint(&target));
+                    problem.hint = row.hint().map(str::to_owned).or(in_the_way);
                     self.journal.error(problem);
                     self.record(index, Outcome::Failed);
                 }

@@ -15,9 +15,10 @@ use super::existing_claims::{self, VOLUME_NAME, has_volume};
 use super::judgement::{self, Judgement};
 use super::namespaces::{AWAITED, Namespaces};
 use super::originals;
-use super::plan::{Plan, Row, Verdict, kind_of};
+use super::plan::{Plan, Verdict, kind_of};
 use super::preflight::{Ready, Request};
 use super::prepare;
+use super::row::Row;
 use super::same_volumes::SameVolumes;
 use super::select;
 use crate::engine::cluster::{self, ListScope, Listed};
@@ -28,12 +29,11 @@ use crate::engine::model::kinds::{Step, is_built_in_group};
 use crate::engine::model::restore::ExistingResourcePolicy;
 use crate::engine::report::chain;
 
-/// Rows of one kind in one namespace of the target, by the name in the target.
-struct Group<'a> {
+/// Rows of one kind in one namespace of the target.
+struct Group {
     kind: Kind,
     namespace: Option<String>,
-    rows: HashMap<String, &'a Row<'a>>,
-    indices: HashMap<String, usize>,
+    rows: Vec<u32>,
 }
 
 /// What the live object of a row says.
@@ -72,7 +72,7 @@ fn refuse(row: &mut Row<'_>, reason: &str) {
     // A claim that cannot have its volume is refused for that.
     if row.verdict == Verdict::Create {
         row.decide(Verdict::Refuse, reason.to_owned());
-        row.hint = Some(MUST_ANSWER);
+        row.more_mut().hint = Some(MUST_ANSWER);
     }
 }
 
@@ -84,6 +84,7 @@ const MUST_ANSWER: &str = "see that what serves its API answers, a backend or a 
 struct Judge<'a> {
     context: &'a Context,
     ready: &'a Ready,
+    rows: &'a [Row<'a>],
     preparation: &'a Preparation,
     volumes: SameVolumes,
     policy: ExistingResourcePolicy,
@@ -107,7 +108,8 @@ pub(super) async fn compare(
     } else {
         SameVolumes::default()
     };
-    let judge = Judge { context, ready, preparation: &plan.preparation, volumes, policy };
+    let Plan { rows, preparation, .. } = &*plan;
+    let judge = Judge { context, ready, rows, preparation, volumes, policy };
     let judge = &judge;
     let found: Vec<Look> = stream::iter(groups)
         .map(|group| async move { judge.look(group).await })
@@ -125,7 +127,7 @@ fn decide(row: &mut Row<'_>, found: Found) {
         // What cannot come back is not awaited either.
         if row.verdict != Verdict::Refuse {
             row.dying = true;
-            row.reason = AWAITED.into();
+            row.explain(AWAITED);
         }
         return;
     }
@@ -133,11 +135,10 @@ fn decide(row: &mut Row<'_>, found: Found) {
     // What an interrupted run of this restore made is as it should be; jobs wait to be released.
     let stays = matches!(verdict, Verdict::Differs | Verdict::Update | Verdict::Recreate);
     row.decide(if found.ours && stays { Verdict::Unchanged } else { verdict }, reason);
-    row.hint = hint;
-    row.differences = differences;
-    row.seen = seen;
-    row.live_uid = Some(found.uid);
     row.ours = found.ours;
+    let more = row.more_mut();
+    (more.hint, more.differences, more.seen) = (hint, differences, seen);
+    more.live_uid = Some(found.uid);
 }
 
 /// Namespaces of the target in which something is compared that an autoscaler may scale.
@@ -160,9 +161,9 @@ pub(super) async fn list(
     Ok(pages.into_iter().flatten().collect())
 }
 
-fn groups<'a>(ready: &Ready, plan: &'a Plan<'a>, namespaces: &Namespaces) -> Vec<Group<'a>> {
-    let mut groups: BTreeMap<(GroupResource, String, Option<String>), Group<'a>> = BTreeMap::new();
-    for (index, row) in plan.rows.iter().enumerate() {
+fn groups(ready: &Ready, plan: &Plan<'_>, namespaces: &Namespaces) -> Vec<Group> {
+    let mut groups: BTreeMap<(GroupResource, String, Option<String>), Group> = BTreeMap::new();
+    for (index, row) in (0..).zip(&plan.rows) {
         if !is_compared(row) || row.step == Step::Volumes {
             continue;
         }
@@ -175,11 +176,9 @@ fn groups<'a>(ready: &Ready, plan: &'a Plan<'a>, namespaces: &Namespaces) -> Vec
         let group = groups.entry(key).or_insert_with(|| Group {
             kind: kind.into_owned(),
             namespace: target.namespace,
-            rows: HashMap::new(),
-            indices: HashMap::new(),
+            rows: Vec::new(),
         });
-        group.rows.insert(target.name.clone(), row);
-        group.indices.insert(target.name, index);
+        group.rows.push(index);
     }
     groups.into_values().collect()
 }
@@ -200,28 +199,31 @@ fn is_of_one_api(kind: &Kind, error: &cluster::Error) -> bool {
 impl Judge<'_> {
     /// Looks for what is there; one API that does not answer does not keep all others from being
     /// restored.
-    async fn look(&self, group: Group<'_>) -> Result<Look, Error> {
+    async fn look(&self, group: Group) -> Result<Look, Error> {
         match self.look_up(&group).await {
             Ok(found) => Ok(Look::Seen(found)),
             Err(Error::Cluster(error)) if is_of_one_api(&group.kind, &error) => Ok(Look::Blind {
-                rows: group.indices.into_values().collect(),
+                rows: group.rows.into_iter().map(|row| row as usize).collect(),
                 reason: format!("whether it is there is not known: {}", chain(&error)),
             }),
             Err(error) => Err(error),
         }
     }
 
-    async fn look_up(&self, group: &Group<'_>) -> Result<Vec<Found>, Error> {
+    async fn look_up(&self, group: &Group) -> Result<Vec<Found>, Error> {
+        let named = |&row: &u32| {
+            let id = self.preparation.target(&self.rows[row as usize].entry.id());
+            (id.name, row as usize)
+        };
+        let rows: HashMap<String, usize> = group.rows.iter().map(named).collect();
         let scope = ListScope { namespace: group.namespace.clone(), label_selector: None };
         let mut pages = self.context.cluster.list(&group.kind, &scope);
         let mut found = Vec::new();
         while let Some(page) = pages.try_next().await.map_err(Error::Cluster)? {
-            let rows = page.items.iter().filter_map(|listed| {
-                let row = group.rows.get(&listed.meta.name)?;
-                Some((listed, *row, group.indices[&listed.meta.name]))
-            });
-            for (listed, row, index) in rows {
-                found.extend(self.judge(row, index, listed)?);
+            let known = page.items.iter();
+            let known = known.filter_map(|it| Some((*rows.get(&it.meta.name)?, it)));
+            for (row, listed) in known {
+                found.extend(self.judge(row, listed)?);
             }
         }
         Ok(found)
@@ -239,11 +241,13 @@ impl Judge<'_> {
             return Ok(None);
         };
         // A claim keeps its volume for life.
-        let is_same = row.uid == listed.meta.uid || self.volumes.has(self.ready, name)?;
+        let recorded = text_at(claim, &["metadata", "uid"]);
+        let is_same = recorded == Some(&listed.meta.uid) || self.volumes.has(self.ready, name)?;
         Ok(is_same.then(|| name.to_owned()))
     }
 
-    fn judge(&self, row: &Row<'_>, index: usize, listed: &Listed) -> Result<Option<Found>, Error> {
+    fn judge(&self, index: usize, listed: &Listed) -> Result<Option<Found>, Error> {
+        let row = &self.rows[index];
         let id = row.entry.id();
         let object = select::object(self.ready, row.entry)?;
         let recorded = self.recorded_volume(row, &object, listed)?;

@@ -98,7 +98,7 @@ pub(super) fn leave_claims_that_are_there(plan: &mut Plan<'_>) {
         let keep = makes || row.ours && !row.is_empty();
         if !keep {
             rows[claim.volume_row].verdict = Verdict::Skip;
-            rows[claim.volume_row].reason = "its claim exists already".into();
+            rows[claim.volume_row].explain("its claim exists already");
             preparation.renamed.remove(claim.volume.name());
         }
         keep

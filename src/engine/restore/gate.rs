@@ -11,7 +11,8 @@ use super::claims::claims;
 use super::error::Cause;
 use super::execute::{Execution, Outcome};
 use super::namespaces::is_dying;
-use super::plan::{Row, Verdict};
+use super::plan::Verdict;
+use super::row::Row;
 use crate::engine::cluster::{self, Object};
 use crate::engine::model::Kind;
 use crate::engine::model::kinds::Step;
@@ -77,7 +78,7 @@ impl Gate {
 
     /// The registration without which an object is not made.
     fn missing(&self, row: &Row<'_>) -> Option<ItemId> {
-        let shaped_by = row.stage.iter().flat_map(|stage| &stage.shaped_by);
+        let shaped_by = row.stage().into_iter().flat_map(|stage| &stage.shaped_by);
         let state = self.state();
         let mut essential = shaped_by.filter(|(_, fails_closed)| *fails_closed);
         essential.find(|(id, _)| state.not_installed.contains(id)).map(|(id, _)| id.clone())

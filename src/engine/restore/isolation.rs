@@ -8,7 +8,8 @@ use bowline_api::{GroupResource, ItemId};
 use super::Preparation;
 use super::actions::{Draft, keep_disk, stay_inside};
 use super::outward;
-use super::plan::{Row, Verdict};
+use super::plan::Verdict;
+use super::row::Row;
 use crate::engine::model::fields::map_at_mut;
 use crate::engine::model::kinds;
 
@@ -44,12 +45,11 @@ pub(super) fn leave_out(preparation: &Preparation, rows: &mut [Row<'_>]) {
         let Some(reason) = reason(&id, is_mapped) else { continue };
         row.decide(Verdict::Skip, reason);
         if is_job(row.entry.resource()) {
-            left.insert(row.uid.clone());
+            left.extend(row.uid().map(str::to_owned));
         }
     }
     for row in rows.iter_mut().filter(|row| row.verdict == Verdict::Create) {
-        let mut owners = row.child.iter().flat_map(|meta| &meta.owner_references);
-        if owners.any(|owner| left.contains(&owner.uid)) {
+        if row.owners().iter().any(|owner| left.contains(&owner.uid)) {
             row.decide(Verdict::Skip, OF_JOB);
         }
     }
@@ -64,7 +64,7 @@ pub(super) fn is_left_out(preparation: &Preparation, row: &Row<'_>) -> bool {
     let reason = || reason(&row.entry.id(), |it| preparation.is_mapped(it));
     preparation.isolated
         && row.verdict == Verdict::Skip
-        && (row.reason == OF_JOB || reason().is_some_and(|reason| row.reason == reason))
+        && (row.reason() == OF_JOB || reason().is_some_and(|reason| row.reason() == reason))
 }
 
 /// Why an object is not made in a drill, if it is not.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::actions::Draft;
 use super::error::Cause;
-use super::execute::Execution;
+use super::execute::{Execution, Outcome};
 use super::plan::kind_of;
 use super::prepare::{Prepared, RESTORE_UID_LABEL};
 use crate::engine::model::fields::{at, maps_at, remove, text_at};
@@ -113,10 +113,9 @@ pub(super) fn drop_suspension(id: &ItemId, ours: &mut Object, live: &mut Object,
 
 /// Releases the jobs that this restore made and that were not suspended, nor finished, in the backup.
 pub(super) async fn release(execution: &Execution<'_>) -> Result<(), Cause> {
-    let outcomes = execution.outcomes();
     let rows = execution.plan.rows.iter().enumerate();
     let made = rows.filter(|(index, row)| {
-        let is_made = outcomes.get(index).is_some_and(|outcome| outcome.is_made());
+        let is_made = execution.outcome(*index).is_some_and(Outcome::is_made);
         is_job(row.entry.resource()) && (row.ours || is_made) && !row.finished
     });
     for (_, row) in made {

@@ -1,6 +1,6 @@
 //! Operators that run in the target already, and may act on what is half restored.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bowline_api::{GroupResource, ItemId};
 use futures::TryStreamExt as _;
@@ -94,14 +94,12 @@ async fn find(
 }
 
 async fn authority(context: &Context, ready: &Ready) -> Result<Authority, cluster::Error> {
-    let mut found: BTreeMap<bool, Vec<(ItemId, Object)>> = BTreeMap::new();
+    let mut authority = Authority::default();
     for kind in ["clusterroles", "roles", "clusterrolebindings", "rolebindings"] {
-        let of_kind = found.entry(kind.ends_with("bindings")).or_default();
         let resource = GroupResource::new(RBAC, kind);
-        each(context, ready, &resource, |id, _, object| of_kind.push((id, object))).await?;
+        each(context, ready, &resource, |id, _, object| authority.read(id, object)).await?;
     }
-    let mut take = |bindings| found.remove(&bindings).unwrap_or_default().into_iter();
-    Ok(Authority::new(take(false), take(true)))
+    Ok(authority)
 }
 
 /// Looks at every object of a kind in the target.

@@ -11,8 +11,9 @@ use super::error::Cause;
 use super::execute::{Execution, Outcome};
 use super::existing_claims::VOLUME_NAME;
 use super::mounters;
-use super::plan::{Row, kind_of};
+use super::plan::kind_of;
 use super::prepare::Prepared;
+use super::row::Row;
 use super::take_over::{IN_USE, KEPT_LABEL};
 use super::volumes::Failure;
 use crate::engine::cluster::{Created, Deletion};
@@ -83,7 +84,7 @@ impl Execution<'_> {
             let wanted = text_at(&prepared.object, VOLUME_NAME);
             let goes = text_at(&live, &["metadata", "deletionTimestamp"]).is_some();
             if text_at(&live, VOLUME_NAME) == wanted && !goes {
-                self.owners.made(&row.uid, kind, id, &live);
+                self.owners.made(row.uid(), kind, id, &live);
                 return Ok(Outcome::Unchanged);
             }
             self.clear_claim(kind, id, &live, wanted.unwrap_or_default()).await?;

@@ -56,7 +56,7 @@ pub(super) async fn refuse(
                 claim.name
             );
             plan.rows[index].decide(Verdict::Refuse, reason);
-            plan.rows[index].hint = Some(HINT);
+            plan.rows[index].more_mut().hint = Some(HINT);
             refused.insert(index);
         }
     }
@@ -82,7 +82,7 @@ async fn lost(
 ) -> Result<BTreeSet<ItemId>, Error> {
     let Some(kind) = ready.catalog.get(&claims()) else { return Ok(BTreeSet::new()) };
     let refused = plan.rows.iter().filter(|row| row.verdict == Verdict::Refuse);
-    let refused = refused.filter(|row| row.live_uid.is_none()).map(|row| row.entry.id());
+    let refused = refused.filter(|row| row.live_uid().is_none()).map(|row| row.entry.id());
     let missing = plan.missing.iter().map(|missing| missing.id.clone());
     let all = refused.chain(missing).chain(missing::kept_claims(&ready.opened));
     let mut lost: BTreeSet<ItemId> = all.filter(|id| id.resource == claims()).collect();

@@ -21,8 +21,8 @@ const HINT: &str = "it comes back when the claim does: see what is said of that"
 
 /// Refuses what would mount a claim that is there and not the backup's; gives back the rows.
 pub(super) fn refuse(ready: &Ready, plan: &mut Plan<'_>) -> Result<BTreeSet<usize>, Error> {
-    let is_foreign = |it: &&super::plan::Row<'_>| {
-        *it.entry.resource() == claims() && it.verdict == Verdict::Refuse && it.live_uid.is_some()
+    let is_foreign = |it: &&super::row::Row<'_>| {
+        *it.entry.resource() == claims() && it.verdict == Verdict::Refuse && it.live_uid().is_some()
     };
     let foreign = plan.rows.iter().filter(is_foreign).map(|row| row.entry.id()).collect();
     let mut refused = BTreeSet::new();
@@ -35,7 +35,7 @@ pub(super) fn refuse(ready: &Ready, plan: &mut Plan<'_>) -> Result<BTreeSet<usiz
             let reason =
                 format!("it would start on claim {}, which is not the backup's", claim.name);
             row.decide(Verdict::Refuse, reason);
-            row.hint = Some(HINT);
+            row.more_mut().hint = Some(HINT);
             refused.insert(index);
         }
     }

@@ -1,5 +1,7 @@
 //! Node ports that somebody else holds: known beforehand, or taken in between.
 
+use std::borrow::Cow;
+
 use bowline_api::{GroupResource, ItemId};
 use futures::TryStreamExt as _;
 use serde_json::Value;
@@ -7,9 +9,10 @@ use serde_json::Value;
 use super::clones::ports_of;
 use super::error::{Cause, Error};
 use super::execute::Execution;
-use super::plan::{Plan, Row, Verdict};
+use super::plan::{Plan, Verdict};
 use super::preflight::Ready;
 use super::prepare;
+use super::row::Row;
 use super::select;
 use crate::engine::cluster::{self, Created, Creation, ListScope};
 use crate::engine::model::fields::{at, maps_at_mut, remove};
@@ -39,10 +42,10 @@ pub(super) fn refuse(ready: &Ready, plan: &mut Plan<'_>) -> Result<(), Error> {
         let held = ports.find_map(|port| Some((port, preparation.holder(&id, port)?.to_owned())));
         if let Some((port, holder)) = held {
             let taken = format!("node port {port} is taken by service {holder}");
-            row.hint = Some(HOW);
+            row.more_mut().hint = Some(HOW);
             match row.verdict {
                 Verdict::Recreate => {
-                    let reason = format!("{}; not recreated: {taken}", row.reason);
+                    let reason = format!("{}; not recreated: {taken}", row.reason());
                     row.decide(Verdict::Differs, reason);
                 }
                 _ => row.decide(Verdict::Refuse, taken),
@@ -59,7 +62,7 @@ pub(super) async fn create(
     row: &Row<'_>,
     kind: &Kind,
     id: &ItemId,
-    object: &mut Object,
+    object: &mut Cow<'_, Object>,
 ) -> Result<Option<Created>, Cause> {
     let creation = Creation { mark: Some(prepare::RESTORE_UID_LABEL), ..Creation::default() };
     let mut given = Vec::new();
@@ -80,7 +83,7 @@ pub(super) async fn create(
             return execution.settle(created, id);
         }
         for port in &taken {
-            give_up(object, *port);
+            give_up(object.to_mut(), *port);
         }
         given.extend(taken);
     }

@@ -47,12 +47,11 @@ pub(super) fn leave_out(plan: &mut Plan<'_>) {
         let Some(does) = does else { continue };
         row.decide(Verdict::Skip, format!("acts outward: {does}; {UNLESS}"));
         if id.resource == jobs {
-            left.insert(row.uid.clone());
+            left.extend(row.uid().map(str::to_owned));
         }
     }
     for row in rows.iter_mut().filter(|row| row.verdict == Verdict::Create) {
-        let mut owners = row.child.iter().flat_map(|meta| &meta.owner_references);
-        if owners.any(|owner| left.contains(&owner.uid)) {
+        if row.owners().iter().any(|owner| left.contains(&owner.uid)) {
             row.decide(Verdict::Skip, format!("belongs to a job, which acts outward; {UNLESS}"));
         }
     }

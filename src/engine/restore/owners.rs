@@ -7,7 +7,11 @@ use bowline_api::ItemId;
 use serde_json::{Value, json};
 
 use super::actions::Draft;
-use super::plan::{Plan, Row, Verdict, kind_of};
+use super::error::Error;
+use super::plan::{Plan, Verdict, kind_of};
+use super::preflight::Ready;
+use super::row::Row;
+use super::select;
 use crate::engine::cluster::Object;
 use crate::engine::model::fields::text_at;
 use crate::engine::model::{Catalog, Kind};
@@ -24,11 +28,34 @@ pub(super) struct PlannedOwner {
 /// What becomes of the owners that objects of a plan name, by their recorded UIDs.
 pub(super) type PlannedOwners = HashMap<String, PlannedOwner>;
 
+/// The rows of owners by the identity that these had.
+pub(super) type ByUid = HashMap<String, usize>;
+
 /// Tells what becomes of every owner that is named.
 pub(super) fn planned(plan: &Plan<'_>) -> PlannedOwners {
-    let wanted = plan.wanted_owners();
-    let named = plan.rows.iter().filter(|row| wanted.contains(&row.uid));
-    named.map(|row| (row.uid.clone(), PlannedOwner::of(row))).collect()
+    let owners = plan.rows.iter().filter_map(|row| Some((row.uid()?, row)));
+    owners.map(|(uid, row)| (uid.to_owned(), PlannedOwner::of(row))).collect()
+}
+
+/// Notes the identity that each owner had that some object of the plan names.
+pub(super) fn identify(ready: &Ready, rows: &mut [Row<'_>]) -> Result<(), Error> {
+    let named = rows.iter().flat_map(Row::owners);
+    let named: HashMap<String, String> =
+        named.map(|owner| (owner.uid.clone(), owner.name.clone())).collect();
+    let candidates: HashSet<&str> = named.values().map(String::as_str).collect();
+    for row in rows.iter_mut().filter(|row| candidates.contains(row.entry.name())) {
+        let (meta, _) = select::read(ready, row.entry).map_err(|it| select::damaged(ready, it))?;
+        if named.contains_key(&meta.uid) {
+            row.more_mut().uid = Some(meta.uid);
+        }
+    }
+    Ok(())
+}
+
+/// The rows of the owners that some object of the plan names, by the identity that these had.
+pub(super) fn by_uid(rows: &[Row<'_>]) -> ByUid {
+    let owners = rows.iter().enumerate();
+    owners.filter_map(|(index, row)| Some((row.uid()?.to_owned(), index))).collect()
 }
 
 impl PlannedOwner {
@@ -96,8 +123,6 @@ impl Known {
 /// The owners of this restore as far as they are there, and the objects that still lack something.
 #[derive(Debug)]
 pub(super) struct Owners {
-    /// UIDs in the archive that some object refers to.
-    wanted: HashSet<String>,
     state: Mutex<State>,
 }
 
@@ -122,23 +147,20 @@ pub(super) struct Unlinked {
 impl Owners {
     /// Starts with what the plan knows of objects that exist already.
     pub(super) fn new(plan: &Plan<'_>, catalog: &Catalog) -> Self {
-        let wanted = plan.wanted_owners();
-        let lives = |row: &&Row<'_>| wanted.contains(&row.uid) && row.verdict != Verdict::Recreate;
+        let lives = |row: &&Row<'_>| row.verdict != Verdict::Recreate;
         let known = plan.rows.iter().filter(lives).filter_map(|row| {
-            let uid = row.live_uid.clone().filter(|_| PlannedOwner::of(row).lost.is_none())?;
+            let old = row.uid()?.to_owned();
+            let uid = row.live_uid().filter(|_| PlannedOwner::of(row).lost.is_none())?;
             let kind = kind_of(catalog, &row.entry)?.into_owned();
             let id = plan.preparation.target(&row.entry.id());
-            Some((row.uid.clone(), Known { uid, kind, id }))
+            Some((old, Known { uid: uid.to_owned(), kind, id }))
         });
-        let state = State { known: known.collect(), ..State::default() };
-        Self { wanted, state: Mutex::new(state) }
+        Self { state: Mutex::new(State { known: known.collect(), ..State::default() }) }
     }
 
-    /// An object was made: what refers to its old UID may now refer to the new one.
-    pub(super) fn made(&self, old: &str, kind: &Kind, id: &ItemId, object: &Object) {
-        if !self.wanted.contains(old) {
-            return;
-        }
+    /// An object was made: what refers to its old UID, if anything does, may now refer to the new one.
+    pub(super) fn made(&self, old: Option<&str>, kind: &Kind, id: &ItemId, object: &Object) {
+        let Some(old) = old else { return };
         let Some(uid) = text_at(object, &["metadata", "uid"]) else { return };
         let known = Known { uid: uid.to_owned(), kind: kind.clone(), id: id.clone() };
         let mut state = self.state();

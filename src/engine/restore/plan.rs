@@ -1,7 +1,7 @@
 //! What becomes of every object, decided before anything is changed.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_api::{GroupResource, ItemId};
 use serde::Serialize;
@@ -20,8 +20,9 @@ use super::parts;
 use super::preflight::{Ready, Request};
 use super::prepare::{self, Prepared};
 use super::quiesce::{self, Quiesced};
+use super::row::Row;
 use super::select;
-use super::staging::{self, Stage};
+use super::staging;
 use super::versions::{self, Versions};
 use super::{alterations, children, classes, clones, earlier_jobs, earlier_volumes, existing};
 use super::{
@@ -30,10 +31,9 @@ use super::{
 };
 use crate::engine::archive::Entry;
 use crate::engine::context::Context;
-use crate::engine::model::difference::Difference;
+use crate::engine::model::Kind;
 use crate::engine::model::kinds::{self, Step};
 use crate::engine::model::zones::Zones;
-use crate::engine::model::{Kind, Meta};
 use crate::engine::report::Problem;
 
 /// What becomes of an object.
@@ -96,66 +96,6 @@ impl Turn {
     pub(super) const ALL: [Self; 3] = [Self::First, Self::Second, Self::Rest];
 }
 
-/// One object of the plan.
-#[derive(Debug)]
-pub(super) struct Row<'a> {
-    pub entry: Entry<'a>,
-    pub step: Step,
-    pub verdict: Verdict,
-    pub reason: Cow<'static, str>,
-    /// The identity of the object when it was backed up.
-    pub uid: String,
-    /// The identity of the live object, where it exists already and something refers to it.
-    pub live_uid: Option<String>,
-    /// Whether an interrupted run of this very restore made it.
-    pub ours: bool,
-    /// Where it differs from the live object, as far as that is told.
-    pub differences: Vec<Difference>,
-    /// The marks of all that differs: an update or a recreation may meet nothing else.
-    pub seen: BTreeSet<String>,
-    /// What would help, where it is refused.
-    pub hint: Option<&'static str>,
-    /// When it comes among the others of its step.
-    pub turn: Turn,
-    /// The metadata of objects that their owner may make again.
-    pub child: Option<Box<Meta>>,
-    /// Whether it is a job that comes back as finished: its owner would run it once more.
-    pub finished: bool,
-    /// Whether an object of its name is there that is being deleted: that is awaited first.
-    pub dying: bool,
-    /// What the order of steps alone does not say of it.
-    pub stage: Option<Box<Stage>>,
-}
-
-impl Row<'_> {
-    pub(super) fn decide(&mut self, verdict: Verdict, reason: impl Into<Cow<'static, str>>) {
-        self.verdict = verdict;
-        self.reason = reason.into();
-    }
-
-    /// Whether it is a claim that comes back without its data.
-    pub(super) fn is_empty(&self) -> bool {
-        self.reason.starts_with(EMPTY)
-    }
-
-    /// Whether the object itself is made, changed or made anew.
-    pub(super) fn is_applied(&self) -> bool {
-        matches!(self.verdict, Verdict::Create | Verdict::Update | Verdict::Recreate)
-    }
-
-    /// Whether it is there once the plan is carried out.
-    pub(super) fn is_made(&self) -> bool {
-        matches!(
-            self.verdict,
-            Verdict::Create
-                | Verdict::Unchanged
-                | Verdict::Update
-                | Verdict::Recreate
-                | Verdict::Reattach
-        )
-    }
-}
-
 /// All that is decided.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
@@ -202,12 +142,6 @@ impl Plan<'_> {
     /// Rights are to be asked for first: if one is missing, that says more.
     pub(super) fn check_answered(&mut self) -> Result<(), Error> {
         self.unanswered.take().map_or(Ok(()), Err)
-    }
-
-    /// The UIDs in the archive that some object of the plan refers to as its owner's.
-    pub(super) fn wanted_owners(&self) -> HashSet<String> {
-        let children = self.rows.iter().filter_map(|row| row.child.as_deref());
-        children.flat_map(|meta| &meta.owner_references).map(|owner| owner.uid.clone()).collect()
     }
 }
 
@@ -291,16 +225,22 @@ async fn by_tables<'a>(
     let mut preparation = preparation(request, ready, &identity.record.uid);
     alterations::ask_for(request, &mut preparation)?;
     let mut selected = select::select(ready)?;
-    selected.retain(|it| !is_there_as_home(ready, &preparation, namespaces, &it.entry.id()));
+    selected.retain(|it| !is_there_as_home(ready, &preparation, namespaces, &it.id()));
     let versions = Versions::of(context, ready, aggregated_apis(ready, &selected)?).await?;
     let tables = Tables { ready, request, versions: &versions, preparation: &preparation };
-    let rows = selected.into_iter().map(|selected| tables.classify(selected));
-    let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let mut rows = Vec::with_capacity(selected.len());
+    for entry in selected {
+        rows.push(tables.classify(entry)?);
+    }
+    owners::identify(ready, &mut rows)?;
     if preparation.isolated {
         isolation::leave_out(&preparation, &mut rows);
     }
     let order = staging::arrange(ready, &preparation, namespaces, &mut rows)?;
-    rows.sort_by_key(|row| (row.step, row.stage.as_ref().map(|stage| stage.round)));
+    // In place; otherwise they stay in the order of the archive.
+    rows.sort_unstable_by_key(|row| {
+        (row.step, row.stage().map(|stage| stage.round), row.entry.index())
+    });
     preparation.versions = versions.notes(ready, &rows);
     let (missing, mut warnings) = missing::plan(ready, request);
     warnings.extend(order);
@@ -356,18 +296,14 @@ fn bare_namespaces(plan: &Plan<'_>, existing: &Namespaces) -> Vec<String> {
         // Those of a drill are made by the drill, closed off, or not at all.
         return Vec::new();
     }
-    let made: BTreeSet<String> = plan
-        .rows
-        .iter()
-        .filter(|row| row.step == Step::Namespaces && row.verdict == Verdict::Create)
-        .map(|row| plan.preparation.target(&row.entry.id()).name)
-        .collect();
-    let wanted: BTreeSet<String> = plan
-        .rows
-        .iter()
-        .filter(|row| row.verdict == Verdict::Create)
-        .filter_map(|row| plan.preparation.target(&row.entry.id()).namespace)
-        .collect();
+    let (mut made, mut wanted) = (BTreeSet::new(), BTreeSet::new());
+    for row in plan.rows.iter().filter(|row| row.verdict == Verdict::Create) {
+        let ItemId { namespace, name, .. } = plan.preparation.target(&row.entry.id());
+        if row.step == Step::Namespaces {
+            made.insert(name);
+        }
+        wanted.extend(namespace);
+    }
     wanted.into_iter().filter(|name| !made.contains(name) && !existing.contains(name)).collect()
 }
 
@@ -380,14 +316,13 @@ fn leave_children_to_owners(
     refused: &BTreeSet<usize>,
     kept: &BTreeSet<usize>,
 ) {
-    let by_uid: HashMap<String, usize> =
-        rows.iter().enumerate().map(|(index, row)| (row.uid.clone(), index)).collect();
+    let by_uid = owners::by_uid(rows);
     let mut remade: BTreeMap<usize, String> = BTreeMap::new();
     // A pod's ReplicaSet is itself left to its Deployment: two rounds see the whole chain.
     for _ in 0..3 {
         for (index, row) in rows.iter().enumerate() {
             let decides = row.verdict != Verdict::Skip && !row.finished && !kept.contains(&index);
-            let Some(meta) = row.child.as_deref().filter(|_| decides) else { continue };
+            let Some(reference) = row.controller().filter(|_| decides) else { continue };
             let owner = |uid: &str| {
                 let owner = *by_uid.get(uid)?;
                 let fate = match remade.contains_key(&owner) {
@@ -398,7 +333,7 @@ fn leave_children_to_owners(
                 };
                 Some(children::Owner { id: rows[owner].entry.id(), fate })
             };
-            if let Some(reason) = children::left_to_owner(&row.entry.id(), meta, owner) {
+            if let Some(reason) = children::left_to_owner(&row.entry.id(), reference, owner) {
                 remade.insert(index, reason);
             }
         }
@@ -410,7 +345,7 @@ fn leave_children_to_owners(
 
 /// Whether it is a job whose pods are not to run again.
 fn has_run(owner: &Row<'_>) -> bool {
-    owner.reason == kinds::FINISHED_JOB || owner.reason == earlier_jobs::RAN
+    owner.reason() == kinds::FINISHED_JOB || owner.reason() == earlier_jobs::RAN
 }
 
 fn fate(owner: &Row<'_>) -> children::Fate {

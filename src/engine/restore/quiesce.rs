@@ -114,7 +114,7 @@ pub(super) fn spare(plan: &mut Plan<'_>) -> BTreeSet<usize> {
         let id = preparation.target(&row.entry.id());
         if row.verdict == Verdict::Recreate && quiesced.iter().any(|it| it.id == id) {
             row.decide(Verdict::Refuse, "it differs, and is not made anew while it is scaled down");
-            row.hint = Some("restore it again without --quiesce");
+            row.more_mut().hint = Some("restore it again without --quiesce");
             spared.insert(index);
         }
     }

@@ -9,14 +9,13 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::error::Cause;
-use super::execute::Execution;
+use super::execute::{Execution, Outcome};
 use super::plan::kind_of;
 use super::pods;
 use super::select;
 use crate::engine::clock::pause;
-use crate::engine::cluster::{ListScope, Listed, Object};
-use crate::engine::model::Kind;
-use crate::engine::model::fields::{maps_at, text_at};
+use crate::engine::cluster::{ListScope, Object};
+use crate::engine::model::fields::{at, maps_at, text_at};
 use crate::engine::model::kinds;
 use crate::engine::report::{Problem, VolumeReport, chain};
 
@@ -31,12 +30,9 @@ const FAILURES: [&str; 2] = ["ReplicaFailure", "Failed"];
 
 /// A workload that is awaited.
 struct Awaited {
-    id: ItemId,
-    kind: Kind,
+    row: usize,
     /// Pods of it that can't come up, because their claim has no volume.
     lost: u64,
-    /// Which pods are its own.
-    selector: Option<String>,
     /// What is missing; none once it is ready.
     missing: Option<String>,
     /// Why it gets no pods, in its controller's words.
@@ -59,31 +55,45 @@ pub(super) async fn await_workloads(
     loop {
         look(execution, &mut awaited).await?;
         let ready = awaited.extract_if(.., |workload| workload.missing.is_none());
-        ready.for_each(|workload| execution.journal.item(&workload.id));
-        execution.journal.awaiting(&names(&awaited));
+        ready.for_each(|workload| execution.journal.item(&id(execution, &workload)));
+        execution.journal.awaiting(&names(execution, &awaited));
         if awaited.is_empty() || started.elapsed() >= timeout {
             break;
         }
         pause(INTERVAL).await;
     }
-    report_unready(execution, &awaited, timeout).await;
-    Ok(())
+    report_unready(execution, &awaited, timeout).await
+}
+
+/// What a workload is called in the target.
+fn id(execution: &Execution<'_>, workload: &Awaited) -> ItemId {
+    execution.target(&execution.plan.rows[workload.row])
 }
 
 /// The first of what is awaited by its name, and how many more there are.
-fn names(awaited: &[Awaited]) -> String {
+fn names(execution: &Execution<'_>, awaited: &[Awaited]) -> String {
     match awaited {
         [] => String::new(),
-        [one] => format!("waiting for {}", one.id),
-        [first, rest @ ..] => format!("waiting for {} and {} more", first.id, rest.len()),
+        [one] => format!("waiting for {}", id(execution, one)),
+        [first, rest @ ..] => {
+            format!("waiting for {} and {} more", id(execution, first), rest.len())
+        }
     }
 }
 
 /// Tells what was not ready in time, and why, as far as that can be found out.
-async fn report_unready(execution: &Execution<'_>, unready: &[Awaited], timeout: Duration) {
+async fn report_unready(
+    execution: &Execution<'_>,
+    unready: &[Awaited],
+    timeout: Duration,
+) -> Result<(), Cause> {
     let mut explained = EXPLAINED;
-    for Awaited { id, selector, missing, failures, .. } in unready {
+    for workload in unready {
+        let id = &id(execution, workload);
+        let (_, object) = select::read(execution.ready, execution.plan.rows[workload.row].entry)?;
+        let selector = pods::selector(&object);
         let selector = selector.as_deref();
+        let Awaited { missing, failures, .. } = workload;
         let missing = missing.as_deref().unwrap_or_default();
         let mut parts = vec![format!("not ready within {} s: {missing}", timeout.as_secs())];
         parts.extend(failures.iter().cloned());
@@ -100,6 +110,7 @@ async fn report_unready(execution: &Execution<'_>, unready: &[Awaited], timeout:
         let problem = Problem::of_item(id, "await", parts.join("; "));
         execution.journal.error(problem.with_hint(pods::hint(id, selector)));
     }
+    Ok(())
 }
 
 fn report_unawaited(execution: &Execution<'_>, count: usize) {
@@ -111,14 +122,15 @@ fn report_unawaited(execution: &Execution<'_>, count: usize) {
 
 fn awaited(execution: &Execution<'_>, volumes: &[VolumeReport]) -> Result<Vec<Awaited>, Cause> {
     let lost = lost_claims(execution, volumes);
-    let outcomes = execution.outcomes();
     let mut awaited = Vec::new();
     for (index, row) in execution.plan.rows.iter().enumerate() {
-        let made = outcomes.get(&index).is_some_and(|outcome| outcome.is_changed()) || row.ours;
+        let made = execution.outcome(index).is_some_and(Outcome::is_changed) || row.ours;
         if !made || !kinds::awaits_readiness(row.entry.resource()) {
             continue;
         }
-        let Some(kind) = kind_of(&execution.ready.catalog, &row.entry) else { continue };
+        if kind_of(&execution.ready.catalog, &row.entry).is_none() {
+            continue;
+        }
         let id = execution.plan.preparation.target(&row.entry.id());
         let (_, object) = select::read(execution.ready, row.entry)?;
         if let Some(missing) = missing(&object, 0) {
@@ -131,14 +143,8 @@ fn awaited(execution: &Execution<'_>, volumes: &[VolumeReport]) -> Result<Vec<Aw
             let message = format!("{lost} of its pods wait for a claim that has no volume");
             execution.journal.error(Problem::of_item(&id, "await", message));
         }
-        awaited.push(Awaited {
-            id,
-            kind: kind.into_owned(),
-            lost,
-            selector: pods::selector(&object),
-            missing: Some(String::new()),
-            failures: Vec::new(),
-        });
+        let missing = Some(String::new());
+        awaited.push(Awaited { row: index, lost, missing, failures: Vec::new() });
     }
     Ok(awaited)
 }
@@ -207,27 +213,28 @@ fn pods_without_claim(
 async fn look(execution: &Execution<'_>, awaited: &mut [Awaited]) -> Result<(), Cause> {
     let mut groups: HashMap<(GroupResource, Option<String>), Vec<&mut Awaited>> = HashMap::new();
     for workload in awaited {
-        let key = (workload.id.resource.clone(), workload.id.namespace.clone());
-        groups.entry(key).or_default().push(workload);
+        let ItemId { resource, namespace, .. } = id(execution, workload);
+        groups.entry((resource, namespace)).or_default().push(workload);
     }
-    for ((_, namespace), mut group) in groups {
-        let kind = group[0].kind.clone();
+    for ((_, namespace), group) in groups {
+        let entry = &execution.plan.rows[group[0].row].entry;
+        let Some(kind) = kind_of(&execution.ready.catalog, entry) else { continue };
+        let named = group.into_iter().map(|workload| (id(execution, workload).name, workload));
+        let mut unseen: HashMap<String, &mut Awaited> = named.collect();
         let scope = ListScope { namespace, label_selector: None };
-        let mut live: HashMap<String, Object> = HashMap::new();
         let mut pages = execution.context.cluster.list(&kind, &scope);
         while let Some(page) = pages.try_next().await? {
-            let wanted = |listed: &&Listed| group.iter().any(|w| w.id.name == listed.meta.name);
-            live.extend(page.items.iter().filter(wanted).filter_map(|listed| {
-                Some((listed.meta.name.clone(), serde_json::from_slice(&listed.json).ok()?))
-            }));
+            let seen = page.items.iter();
+            let seen = seen.filter_map(|it| Some((unseen.remove(&it.meta.name)?, &it.json)));
+            for (workload, json) in seen {
+                let live: Object = serde_json::from_slice(json).unwrap_or_default();
+                workload.missing = missing(&live, workload.lost);
+                workload.failures = failures(&live);
+            }
         }
-        for workload in &mut group {
-            let live = live.get(&workload.id.name);
-            workload.missing = match live {
-                Some(object) => missing(object, workload.lost),
-                None => Some("it is gone".to_owned()),
-            };
-            workload.failures = live.map(failures).unwrap_or_default();
+        for workload in unseen.into_values() {
+            workload.missing = Some("it is gone".to_owned());
+            workload.failures.clear();
         }
     }
     Ok(())
@@ -235,19 +242,19 @@ async fn look(execution: &Execution<'_>, awaited: &mut [Awaited]) -> Result<(), 
 
 /// What a workload lacks to be ready, where `lost` of its pods cannot be.
 fn missing(object: &Map<String, Value>, lost: u64) -> Option<String> {
-    let number = |pointer: &str| Value::pointer(&Value::Object(object.clone()), pointer)?.as_u64();
+    let number = |path: [&str; 2]| at(object, &path)?.as_u64();
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
     if kind == "Pod" {
         return if lost > 0 { None } else { pod_missing(object) };
     }
-    let observed = number("/status/observedGeneration");
-    if observed.is_some_and(|observed| Some(observed) < number("/metadata/generation")) {
+    let observed = number(["status", "observedGeneration"]);
+    if observed.is_some_and(|observed| Some(observed) < number(["metadata", "generation"])) {
         return Some("its controller has not looked at it yet".to_owned());
     }
     let (wanted, ready) = if kind == "DaemonSet" {
-        (number("/status/desiredNumberScheduled"), number("/status/numberReady"))
+        (number(["status", "desiredNumberScheduled"]), number(["status", "numberReady"]))
     } else {
-        (number("/spec/replicas").or(Some(1)), number("/status/readyReplicas"))
+        (number(["spec", "replicas"]).or(Some(1)), number(["status", "readyReplicas"]))
     };
     if kind == "DaemonSet" && observed.is_none() {
         return Some("its controller has not looked at it yet".to_owned());

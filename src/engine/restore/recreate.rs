@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::clones::ports_of;
 use super::error::Cause;
 use super::execute::{Execution, Outcome};
-use super::plan::Row;
 use super::prepare::Prepared;
+use super::row::Row;
 use super::update::Met;
 use super::wording::told;
 use super::{claim_retention, node_ports};
@@ -157,7 +157,7 @@ impl Execution<'_> {
     async fn clear(&self, row: &Row<'_>, kind: &Kind, id: &ItemId) -> Result<bool, Cause> {
         let cluster = &self.context.cluster;
         let namespace = id.namespace.as_deref();
-        let uid = row.live_uid.as_deref();
+        let uid = row.live_uid();
         let keeps = keeps_its_pods(&id.resource);
         let propagation = if keeps { Propagation::Orphan } else { Propagation::Background };
         let deletion = Deletion { uid, propagation, ..Deletion::default() };

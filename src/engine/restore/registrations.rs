@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::error::Cause;
 use super::execute::{Execution, Outcome};
-use super::plan::Row;
+use super::row::Row;
 use super::staging::{Service, services};
 use crate::engine::clock::pause;
 use crate::engine::cluster::{self, ListScope};
@@ -47,7 +47,7 @@ pub(super) async fn late(execution: &Execution<'_>) -> Result<(), Cause> {
 }
 
 fn round(row: &Row<'_>) -> usize {
-    row.stage.as_ref().map_or(0, |stage| stage.round)
+    row.stage().map_or(0, |stage| stage.round)
 }
 
 /// Installs what has its backends in time; all of them together have the time that one has.
@@ -71,7 +71,7 @@ async fn install_one(
     row: &Row<'_>,
     patience: Duration,
 ) -> Result<(), Cause> {
-    let is_backed = row.stage.as_ref().is_some_and(|stage| stage.is_backed);
+    let is_backed = row.stage().is_some_and(|stage| stage.is_backed);
     let patience = if is_backed { patience } else { patience.min(PATIENCE) };
     let lacking = if row.ours { None } else { missing_backend(execution, row, patience).await? };
     if let Some(lacking) = lacking {
@@ -86,7 +86,7 @@ async fn install_one(
     } else {
         execution.restore(index, row, &execution.ready.catalog).await?;
     }
-    if execution.outcomes().get(&index) == Some(&Outcome::Failed) {
+    if execution.outcome(index) == Some(Outcome::Failed) {
         execution.gate.lacks(row.entry.id());
     }
     Ok(())
@@ -96,7 +96,7 @@ async fn install_one(
 fn consequence(execution: &Execution<'_>, registration: &ItemId) -> String {
     let shaped = |closed: bool| {
         let rows = execution.plan.rows.iter().filter(|row| row.is_applied());
-        rows.filter_map(|row| row.stage.as_ref())
+        rows.filter_map(|row| row.stage())
             .filter(|it| it.shaped_by.iter().any(|by| by.0 == *registration && by.1 == closed))
             .count()
     };

@@ -7,8 +7,9 @@ use super::error::Cause;
 use super::execute::Execution;
 use super::links;
 use super::owners::{Known, Unlinked, words};
-use super::plan::{Row, kind_of};
+use super::plan::kind_of;
 use super::prepare::Prepared;
+use super::row::Row;
 use super::wording::told;
 use crate::engine::cluster::{self, Object};
 use crate::engine::model::Kind;
@@ -72,6 +73,7 @@ impl Execution<'_> {
             return Ok(true);
         }
         let (namespace, name) = (known.id.namespace.as_deref(), &known.id.name);
+        self.follow_up();
         let live = self.context.cluster.get(&known.kind, namespace, name).await?;
         let is_alive = live.is_some_and(|live| links::is_alive(&live, &known.uid));
         if is_alive {
@@ -165,13 +167,16 @@ impl Execution<'_> {
         let namespace = id.namespace.as_deref();
         let mut attempt = 1;
         loop {
-            let known = match live.take() {
-                Some(live) => Some(live),
-                None => cluster.get(kind, namespace, &id.name).await?,
+            let known = if live.is_some() {
+                live.take()
+            } else {
+                self.follow_up();
+                cluster.get(kind, namespace, &id.name).await?
             };
             let managers = prepared.managed_fields.as_ref();
             let patch = known.and_then(|live| links::patch(&live, owners, managers));
             let Some(patch) = patch else { return Ok(()) };
+            self.follow_up();
             match cluster.merge_patch(kind, namespace, &id.name, &patch).await {
                 Err(error) if error.is_conflict() && attempt < ATTEMPTS => attempt += 1,
                 result => return result.map(drop),

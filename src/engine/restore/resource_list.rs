@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, HashMap};
 use super::earlier_jobs;
 use super::execute::{Execution, Outcome};
 use super::identity::places;
-use super::plan::{Row, Verdict, api_version};
+use super::plan::{Verdict, api_version};
+use super::row::Row;
 use crate::engine::context::Context;
+use crate::engine::model::name_list::ResourceList;
 use crate::engine::model::restore::RestoreRecord;
 use crate::engine::store::{Error, RestoreKeys};
 
-/// Objects with their outcome, `shop/web(created)`, by kind, `apps/v1/Deployment`.
-pub(super) type ResourceList = BTreeMap<String, Vec<String>>;
+/// Objects with their outcome, `shop/web(created)`, by kind, `apps/v1/Deployment`; as it is read.
+type Listed = BTreeMap<String, Vec<String>>;
 
 /// The word for an outcome.
 fn word(outcome: Outcome) -> &'static str {
@@ -57,7 +59,7 @@ impl Earlier {
     }
 
     /// Takes the list of a run in: what any run made was made by the restore.
-    fn take(&mut self, list: ResourceList) {
+    fn take(&mut self, list: Listed) {
         for (kind, entries) in list {
             let made = self.0.entry(kind).or_default();
             for (name, outcome) in entries.iter().filter_map(|it| read(it)) {
@@ -84,11 +86,8 @@ impl Execution<'_> {
         let mut list = ResourceList::new();
         for (index, outcome) in self.outcomes() {
             if let Some((kind, name)) = self.place(&self.plan.rows[index]) {
-                list.entry(kind).or_default().push(format!("{name}({})", word(outcome)));
+                list.entry(kind).or_default().push(&format!("{name}({})", word(outcome)));
             }
-        }
-        for names in list.values_mut() {
-            names.sort_unstable();
         }
         list
     }
@@ -100,7 +99,7 @@ impl Execution<'_> {
     pub(super) fn recall(&self, earlier: &Earlier) {
         for (index, outcome) in self.outcomes() {
             let row = &self.plan.rows[index];
-            let may_be_earlier = outcome == Outcome::Unchanged || row.reason == earlier_jobs::RAN;
+            let may_be_earlier = outcome == Outcome::Unchanged || row.reason() == earlier_jobs::RAN;
             if !may_be_earlier {
                 continue;
             }
@@ -149,7 +148,7 @@ mod tests {
             &["made(skipped)", "late(created)"],
         ] {
             let entries = entries.iter().map(ToString::to_string).collect();
-            earlier.take(ResourceList::from([("v1/ConfigMap".to_owned(), entries)]));
+            earlier.take(Listed::from([("v1/ConfigMap".to_owned(), entries)]));
         }
         let outcome = |name| earlier.outcome("v1/ConfigMap", name);
         assert_eq!(outcome("made"), Some(Outcome::Created));

@@ -6,7 +6,8 @@ use bowline_api::{GroupResource, Operation};
 
 use super::claims::claims;
 use super::error::Error;
-use super::plan::{Plan, Row, Verdict};
+use super::plan::{Plan, Verdict};
+use super::row::Row;
 use super::take_over;
 use super::{hooks, jobs};
 use crate::engine::context::{Access, Context, Right, rights};
@@ -30,7 +31,9 @@ pub(super) async fn require(context: &Context, plan: &Plan<'_>) -> Result<(), Er
 }
 
 fn needed(plan: &Plan<'_>) -> BTreeSet<Access> {
-    let mut needed: BTreeSet<Access> = plan.rows.iter().flat_map(|row| of_row(plan, row)).collect();
+    let mut needed = BTreeSet::new();
+    // Not collected: that would hold them all before it leaves out what is there twice.
+    plan.rows.iter().for_each(|row| needed.extend(of_row(plan, row)));
     needed.extend(hooks::needed(plan));
     if !plan.bare_namespaces.is_empty() {
         let resource = GroupResource::core("namespaces");
@@ -40,7 +43,7 @@ fn needed(plan: &Plan<'_>) -> BTreeSet<Access> {
         let resource = GroupResource::new("discovery.k8s.io", "endpointslices");
         needed.insert(Access { verb: "list", resource, namespace: None });
     }
-    let is_there = |row: &Row<'_>| *row.entry.resource() == claims() && row.live_uid.is_some();
+    let is_there = |row: &Row<'_>| *row.entry.resource() == claims() && row.live_uid().is_some();
     if plan.rows.iter().any(is_there) {
         let resource = GroupResource::core("persistentvolumes");
         needed.insert(Access { verb: "list", resource, namespace: None });
@@ -60,7 +63,7 @@ fn needed(plan: &Plan<'_>) -> BTreeSet<Access> {
 /// Whether it is installed once its backend is ready.
 fn is_installed(row: &Row<'_>) -> bool {
     let waits = matches!(row.step, Step::Registrations | Step::LateRegistrations);
-    waits && row.is_applied() && !row.ours && row.stage.is_some()
+    waits && row.is_applied() && !row.ours && row.stage().is_some()
 }
 
 /// What one row needs. What an interrupted run has made is not made again.

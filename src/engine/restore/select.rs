@@ -1,8 +1,9 @@
 //! Which objects of the archive are meant: by the filters, and because another one needs them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bowline_api::{GroupResource, ItemId};
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::error::{Cause, Error};
@@ -13,20 +14,13 @@ use crate::engine::model::relations::{
 };
 use crate::engine::model::{Kind, Meta};
 
-/// An object that is meant.
-#[derive(Debug)]
-pub(super) struct Selected<'a> {
-    pub entry: Entry<'a>,
-    pub meta: Meta,
-}
-
 /// Reads one object and its metadata.
 pub(super) fn read(ready: &Ready, entry: Entry<'_>) -> Result<(Meta, Map<String, Value>), Cause> {
     let json = ready.opened.contents.read(entry)?;
     // The reader has checked that it is an object of this name.
     let object: Map<String, Value> = serde_json::from_slice(&json).unwrap_or_default();
-    let meta = object.get("metadata").cloned().unwrap_or_default();
-    Ok((serde_json::from_value(meta).unwrap_or_default(), object))
+    let meta = object.get("metadata").and_then(|meta| Meta::deserialize(meta).ok());
+    Ok((meta.unwrap_or_default(), object))
 }
 
 /// Reads one object while it is planned: an archive that cannot be read ends that.
@@ -35,10 +29,14 @@ pub(super) fn object(ready: &Ready, entry: Entry<'_>) -> Result<Map<String, Valu
 }
 
 /// Selects objects, in the archive's order.
-pub(super) fn select(ready: &Ready) -> Result<Vec<Selected<'_>>, Error> {
-    let mut selection = Selection { ready, chosen: BTreeMap::new(), accounts: BTreeSet::new() };
+pub(super) fn select(ready: &Ready) -> Result<Vec<Entry<'_>>, Error> {
+    let contents = &ready.opened.contents;
+    let chosen = vec![false; contents.len()];
+    let mut selection = Selection { ready, chosen, accounts: BTreeSet::new() };
     selection.run().map_err(|cause| damaged(ready, cause))?;
-    Ok(selection.chosen.into_values().collect())
+    let mut entries = Vec::with_capacity(selection.chosen.iter().filter(|it| **it).count());
+    entries.extend(contents.entries().filter(|entry| selection.chosen[entry.index()]));
+    Ok(entries)
 }
 
 pub(super) fn damaged(ready: &Ready, cause: Cause) -> Error {
@@ -61,13 +59,14 @@ fn is_namespace(id: &ItemId) -> bool {
 
 struct Selection<'a> {
     ready: &'a Ready,
-    chosen: BTreeMap<ItemId, Selected<'a>>,
+    /// Whether it is chosen, for each entry.
+    chosen: Vec<bool>,
     accounts: BTreeSet<(String, String)>,
 }
 
-impl<'a> Selection<'a> {
+impl Selection<'_> {
     fn run(&mut self) -> Result<(), Cause> {
-        let mut needed = Vec::new();
+        let mut needed = BTreeSet::new();
         for entry in self.ready.opened.contents.entries().filter(Entry::preferred) {
             // Most of a backup may be left out, and is not read then.
             if !self.may_be_included(&entry) {
@@ -75,11 +74,11 @@ impl<'a> Selection<'a> {
             }
             let (meta, object) = read(self.ready, entry)?;
             if self.included(&entry, &meta) {
-                self.choose(entry, meta, &object, &mut needed);
+                self.choose(entry, &object, &mut needed);
             }
         }
         self.choose_bindings(&mut needed)?;
-        while let Some(id) = needed.pop() {
+        while let Some(id) = needed.pop_first() {
             self.choose_needed(&id, &mut needed)?;
         }
         Ok(())
@@ -98,34 +97,35 @@ impl<'a> Selection<'a> {
 
     fn choose(
         &mut self,
-        entry: Entry<'a>,
-        meta: Meta,
+        entry: Entry<'_>,
         object: &Map<String, Value>,
-        needed: &mut Vec<ItemId>,
+        needed: &mut BTreeSet<ItemId>,
     ) {
         let id = entry.id();
         needed.extend(namespace_of(&id));
         if id.resource.group.contains('.') {
-            needed.push(definition_of(&id.resource));
+            needed.insert(definition_of(&id.resource));
         }
         let relations =
             if has_relations(&id.resource) { relations(&id, object) } else { Vec::new() };
         for relation in relations {
             match relation {
-                Relation::Item(id) => needed.push(id),
+                Relation::Item(id) => {
+                    needed.insert(id);
+                }
                 Relation::BindingsOf { namespace, account } => {
                     self.accounts.insert((namespace, account));
                 }
             }
         }
-        self.chosen.insert(id, Selected { entry, meta });
+        self.chosen[entry.index()] = true;
     }
 
     /// Chooses the cluster role bindings of accounts that were chosen.
-    fn choose_bindings(&mut self, needed: &mut Vec<ItemId>) -> Result<(), Cause> {
+    fn choose_bindings(&mut self, needed: &mut BTreeSet<ItemId>) -> Result<(), Cause> {
         let resource = GroupResource::new("rbac.authorization.k8s.io", "clusterrolebindings");
         for entry in self.ready.opened.contents.entries().filter(Entry::preferred) {
-            if *entry.resource() != resource || self.chosen.contains_key(&entry.id()) {
+            if *entry.resource() != resource || self.chosen[entry.index()] {
                 continue;
             }
             let (_, binding) = read(self.ready, entry)?;
@@ -133,20 +133,19 @@ impl<'a> Selection<'a> {
                 binding_names_account(&binding, namespace, account)
             };
             if self.accounts.iter().any(names) {
-                needed.push(entry.id());
+                needed.insert(entry.id());
             }
         }
         Ok(())
     }
 
-    fn choose_needed(&mut self, id: &ItemId, needed: &mut Vec<ItemId>) -> Result<(), Cause> {
-        if self.chosen.contains_key(id) || !self.allowed(id) {
+    fn choose_needed(&mut self, id: &ItemId, needed: &mut BTreeSet<ItemId>) -> Result<(), Cause> {
+        let found = self.ready.opened.contents.find(id).filter(|_| self.allowed(id));
+        let Some(entry) = found.filter(|entry| !self.chosen[entry.index()]) else {
             return Ok(());
-        }
-        if let Some(entry) = self.ready.opened.contents.find(id) {
-            let (meta, object) = read(self.ready, entry)?;
-            self.choose(entry, meta, &object, needed);
-        }
+        };
+        let (_, object) = read(self.ready, entry)?;
+        self.choose(entry, &object, needed);
         Ok(())
     }
 

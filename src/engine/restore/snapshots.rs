@@ -46,7 +46,7 @@ pub(super) async fn look(context: &Context, ready: &Ready, request: &Request, pl
         };
         if let Err(fault) = &source.snapshot {
             // Nothing is taken over for a claim that would wait for ever.
-            let may_be_empty = request.spec.allow_empty_volumes && rows[row].live_uid.is_none();
+            let may_be_empty = request.spec.allow_empty_volumes && rows[row].live_uid().is_none();
             if may_be_empty || rows[row].verdict == Verdict::Recreate {
                 rows[volume_row].decide(Verdict::Skip, fault.clone());
                 empty.push((row, fault.clone()));
@@ -54,7 +54,7 @@ pub(super) async fn look(context: &Context, ready: &Ready, request: &Request, pl
             }
             rows[volume_row].decide(Verdict::Refuse, fault.clone());
             if rows[row].verdict == Verdict::Create {
-                rows[row].reason = "reserved, but stays Pending: its volume cannot be made".into();
+                rows[row].explain("reserved, but stays Pending: its volume cannot be made");
             }
         }
     }

@@ -7,7 +7,8 @@ use super::actions::Draft;
 use super::error::Cause;
 use super::execute::Execution;
 use super::jobs;
-use super::plan::{Row, kind_of};
+use super::plan::kind_of;
+use super::row::Row;
 use super::wording::told;
 use crate::engine::cluster::{FIELD_MANAGER, Object};
 use crate::engine::model::Kind;
@@ -56,6 +57,7 @@ impl Execution<'_> {
         // Nobody but us takes a job for finished until its status is written.
         let is_end = patch.as_object().is_some_and(|it| jobs::had_finished(id, it));
         let cluster = &self.context.cluster;
+        self.follow_up();
         match cluster.patch_status(kind, id.namespace.as_deref(), &id.name, &patch).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_unreachable() => Err(error.into()),

@@ -50,12 +50,12 @@ pub(super) async fn decide(
     let rows: Vec<usize> = plan.claims.iter().map(|claim| claim.row).collect();
     for index in rows {
         let row = &mut plan.rows[index];
-        if row.verdict != Verdict::Refuse || row.live_uid.is_none() {
+        if row.verdict != Verdict::Refuse || row.live_uid().is_none() {
             continue;
         }
-        row.hint = Some(HINT);
+        row.more_mut().hint = Some(HINT);
         if !request.spec.take_over_claims {
-            let reason = format!("{} (--take-over-claims replaces it)", row.reason);
+            let reason = format!("{} (--take-over-claims replaces it)", row.reason());
             row.decide(Verdict::Refuse, reason);
             continue;
         }
@@ -68,9 +68,9 @@ pub(super) async fn decide(
                 row.ours = false;
             }
             Err(user) => {
-                let reason = format!("{}; {user}", row.reason);
+                let reason = format!("{}; {user}", row.reason());
                 row.decide(Verdict::Refuse, reason);
-                row.hint = Some(IN_USE);
+                row.more_mut().hint = Some(IN_USE);
             }
         }
     }

@@ -23,11 +23,10 @@ impl Execution<'_> {
     /// Counts the outcomes by kind; together they are the counts of all.
     pub(super) fn counts_by_kind(&self) -> BTreeMap<String, ItemCounts> {
         let mut kinds: BTreeMap<String, ItemCounts> = BTreeMap::new();
-        let outcomes = self.outcomes();
         for (index, row) in self.plan.rows.iter().enumerate() {
             let counts = kinds.entry(row.entry.resource().to_string()).or_default();
             counts.planned += 1;
-            if let Some(outcome) = outcomes.get(&index) {
+            if let Some(outcome) = self.outcome(index) {
                 outcome.count(counts);
             }
         }

@@ -5,8 +5,8 @@ use bowline_api::{GroupResource, ItemId};
 use super::compare::Compared;
 use super::error::Cause;
 use super::execute::{Execution, Outcome};
-use super::plan::Row;
 use super::prepare::Prepared;
+use super::row::Row;
 use super::wording::told;
 use super::{autoscaled, compare, fixed, judgement, merge, quiesce, recreate};
 use crate::engine::cluster::Object;
@@ -91,7 +91,7 @@ impl Execution<'_> {
             Err(error) => return Ok(Met::Changed(told(&id.resource, &error))),
         };
         let Some(live) = live else { return Ok(Met::Absent) };
-        if text_at(&live, &["metadata", "uid"]) != row.live_uid.as_deref() {
+        if text_at(&live, &["metadata", "uid"]) != row.live_uid() {
             return Ok(Met::Changed("another one took its place since it was compared".to_owned()));
         }
         let targets = &self.plan.preparation.autoscaled;
@@ -99,7 +99,7 @@ impl Execution<'_> {
         let Compared { differences, marks } = compare::compared(id, &prepared.object, &live);
         let differing = compare::pointers(&differences);
         let both = differing.iter().zip(&marks);
-        let new = both.filter(|(_, mark)| !row.seen.contains(*mark));
+        let new = both.filter(|(_, mark)| !row.has_seen(mark));
         let new: Vec<String> = new.map(|(pointer, _)| pointer.clone()).collect();
         Ok(match (differing.is_empty(), new.is_empty()) {
             (true, _) => Met::Same,

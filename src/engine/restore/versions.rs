@@ -12,8 +12,9 @@ use super::actions::Draft;
 use super::classify::{custom_kinds, unanswered};
 use super::error::Error;
 use super::judgement::UPDATE;
-use super::plan::{Plan, Row, Verdict, api_version};
+use super::plan::{Plan, Verdict, api_version};
 use super::preflight::Ready;
+use super::row::Row;
 use super::select::{self, damaged};
 use crate::engine::archive::Entry;
 use crate::engine::context::{Context, definition};
@@ -193,7 +194,7 @@ pub(super) fn look_at_definitions(
     policy: ExistingResourcePolicy,
     plan: &mut Plan<'_>,
 ) -> Result<(), Error> {
-    let is_lacking = |row: &Row<'_>| row.hint == Some(OTHER_VERSIONS);
+    let is_lacking = |row: &Row<'_>| row.hint() == Some(OTHER_VERSIONS);
     let version = |row: &Row<'_>| (row.entry.resource().clone(), row.entry.version().to_owned());
     let lacking = plan.rows.iter().filter(|row| is_lacking(row));
     let lacking: BTreeSet<(GroupResource, String)> = lacking.map(version).collect();
@@ -206,13 +207,15 @@ pub(super) fn look_at_definitions(
     let mut hints = BTreeMap::new();
     for (resource, version) in lacking {
         let Some(row) = definitions.get(&definition_of(&resource)) else { continue };
-        let Some(hint) = bringing(policy, row.verdict, row.hint) else { continue };
+        let Some(hint) = bringing(policy, row.verdict, row.hint()) else { continue };
         if serves(&select::object(ready, row.entry)?, &version) {
             hints.insert((resource, version), hint);
         }
     }
     for row in plan.rows.iter_mut().filter(|row| is_lacking(row)) {
-        row.hint = hints.get(&version(row)).copied().or(row.hint);
+        if let Some(hint) = hints.get(&version(row)) {
+            row.more_mut().hint = Some(hint);
+        }
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ pub(super) async fn place(
             Some(zones) => zones.of(recorded.as_deref()),
             None => recorded,
         };
-        rows[claim.volume_row].reason = source.reason().into();
+        rows[claim.volume_row].explain(source.reason());
     }
     plan.warnings.extend(without_nodes(ready, plan));
     Ok(())

@@ -114,7 +114,7 @@ impl<'a> RunningLog<'a> {
         if state.is_closed {
             return Ok(());
         }
-        let Some(mut file) = self.unsent(state)? else { return Ok(()) };
+        let Some(mut file) = self.unsent(state) else { return Ok(()) };
         loop {
             file.key = piece(&self.prefix, state.last + 1);
             state.unsent = Some(file.clone());
@@ -139,14 +139,11 @@ impl<'a> RunningLog<'a> {
         }
     }
 
-    fn unsent(&self, state: &mut State) -> Result<Option<SideFile>, Error> {
+    fn unsent(&self, state: &mut State) -> Option<SideFile> {
         if let Some(file) = state.unsent.take() {
-            return Ok(Some(file));
+            return Some(file);
         }
-        let text = self.journal.take_recent();
-        if text.is_empty() {
-            return Ok(None);
-        }
-        SideFile::gz(String::new(), text.as_bytes()).map(Some)
+        let packed = self.journal.take_recent();
+        (!packed.is_empty()).then(|| SideFile { key: String::new(), content: packed.into() })
     }
 }

@@ -21,7 +21,7 @@ use crate::blocking;
 use crate::dir::Dir;
 
 /// How many bytes are read at a time.
-const PIECE: u64 = 1 << 20;
+const PIECE: usize = 256 << 10;
 
 /// How many objects are looked up at a time.
 const PAGE: usize = 1000;
@@ -226,8 +226,8 @@ impl ObjectStore for DirectoryStore {
 fn stream_file(file: File, key: String) -> ByteStream {
     stream::try_unfold((file, key), |(file, key)| async move {
         let (file, piece) = run("read", &key, move || {
-            let mut piece = Vec::new();
-            (&file).take(PIECE).read_to_end(&mut piece)?;
+            let mut piece = Vec::with_capacity(PIECE);
+            (&file).take(PIECE as u64).read_to_end(&mut piece)?;
             Ok((file, piece))
         })
         .await?;

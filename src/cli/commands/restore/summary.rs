@@ -111,6 +111,7 @@ mod tests {
             volumes: Vec::new(),
             awaited: Vec::new(),
             hooks: <_>::default(),
+            follow_ups: 0,
             warnings: Vec::new(),
             errors: Vec::new(),
             start_timestamp: "2026-03-01T02:00:00Z".parse().unwrap(),

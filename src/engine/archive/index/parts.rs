@@ -78,7 +78,7 @@ impl Index {
     }
 
     fn member_of(&self, entry: Entry<'_>) -> usize {
-        let offset = entry.row.offset;
+        let offset = entry.row().offset;
         self.members.partition_point(|member| member.unpacked.start <= offset) - 1
     }
 }

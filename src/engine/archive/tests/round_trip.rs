@@ -70,7 +70,7 @@ proptest! {
             prop_assert_eq!(entry.version(), &item.version);
             prop_assert!(entry.preferred());
             prop_assert_eq!(&contents.read(entry).unwrap(), &item.json);
-            prop_assert_eq!(contents.find(id).unwrap().row.offset, entry.row.offset);
+            prop_assert_eq!(contents.find(id).unwrap().row().offset, entry.row().offset);
         }
     }
 

@@ -1,13 +1,10 @@
 //! Whether a pod can come back itself, and what must with it. Pure.
 
-use std::collections::HashMap;
-
 use crate::engine::model::Meta;
 use crate::engine::model::hooks::restores_itself;
-use crate::engine::restore::plan::{Row, Verdict};
-
-/// The rows of the plan by the identity that their objects had.
-pub(super) type ByUid = HashMap<String, usize>;
+use crate::engine::restore::owners::ByUid;
+use crate::engine::restore::plan::Verdict;
+use crate::engine::restore::row::Row;
 
 /// What stands above a pod.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,18 +21,18 @@ pub(super) struct Chain {
 /// already and has made its pods.
 pub(super) fn owners(rows: &[Row<'_>], by_uid: &ByUid, pod: &Meta) -> Result<Chain, String> {
     restores_itself(pod)?;
-    let (mut chain, mut meta) = (Chain::default(), pod);
-    while let Some(&index) = meta.controller().and_then(|owner| by_uid.get(&owner.uid)) {
+    let (mut chain, mut controller) = (Chain::default(), pod.controller());
+    while let Some(&index) = controller.and_then(|owner| by_uid.get(&owner.uid)) {
         let owner = &rows[index];
         if owner.verdict != Verdict::Create {
             return Err(format!("its controller {} is not made by this restore", owner.entry.id()));
         }
-        let Some(next) = owner.child.as_deref().filter(|meta| meta.controller().is_some()) else {
+        controller = owner.controller();
+        if controller.is_none() {
             chain.top = Some(index);
             break;
-        };
+        }
         chain.between.push(index);
-        meta = next;
         // A pod, its ReplicaSet, its Deployment, and whatever made that: no chain is longer.
         if chain.between.len() > 4 {
             break;

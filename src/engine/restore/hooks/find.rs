@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 
 use bowline_api::{GroupResource, ItemId};
 
-use super::chain::{self, ByUid, Chain};
+use super::chain::{self, Chain};
 use super::treatment::Treatment;
 use crate::engine::context::Access;
 use crate::engine::model::Meta;
 use crate::engine::model::hooks::{InitHook, Matched, RestoreExec, RestoreHooks, restores_itself};
 use crate::engine::report::Problem;
 use crate::engine::restore::error::Error;
-use crate::engine::restore::plan::{Plan, Row, Turn, Verdict};
+use crate::engine::restore::owners::{self, ByUid};
+use crate::engine::restore::plan::{Plan, Turn, Verdict};
 use crate::engine::restore::preflight::{Ready, Request};
+use crate::engine::restore::row::Row;
 use crate::engine::restore::select::{self, damaged};
 
 /// What is run in a pod once it is back.
@@ -37,8 +39,7 @@ pub(in crate::engine::restore) fn plan(
 ) -> Result<BTreeSet<usize>, Error> {
     let hooks = RestoreHooks::read(&request.spec.hooks)?;
     let mut matched = Matched::default();
-    let by_uid: ByUid =
-        plan.rows.iter().enumerate().map(|(index, row)| (row.uid.clone(), index)).collect();
+    let by_uid = owners::by_uid(&plan.rows);
     let mut kept = BTreeSet::new();
     for index in 0..plan.rows.len() {
         if !is_pod(&plan.rows[index]) {
@@ -73,7 +74,8 @@ fn of_pod(
         // Its controller makes another, in which an application lacks what it needs.
         let row = &mut plan.rows[index];
         row.decide(Verdict::Refuse, format!("its hooks are not run: {reason}"));
-        row.hint = Some("run them by hand once its controller has made another: kubectl exec");
+        row.more_mut().hint =
+            Some("run them by hand once its controller has made another: kubectl exec");
         return vec![index];
     }
     let row = &plan.rows[index];
@@ -114,11 +116,12 @@ fn keep(plan: &mut Plan<'_>, pod: usize, Chain { between, top }: Chain) -> Vec<u
         plan.preparation.hooks.entry(id).or_default().adopted = true;
     }
     if let Some(earliest) = earliest {
-        let (step, stage) = (plan.rows[earliest].step, plan.rows[earliest].stage.clone());
+        let (step, stage) = (plan.rows[earliest].step, plan.rows[earliest].stage().cloned());
         for &index in between.iter().chain([&pod]) {
             let row = &mut plan.rows[index];
             if step < row.step {
-                (row.step, row.stage) = (step, stage.clone());
+                row.step = step;
+                row.more_mut().stage.clone_from(&stage);
             }
         }
         if step <= plan.rows[pod].step {

@@ -8,15 +8,17 @@ use super::order::{Need, rounds};
 use super::registration::{Registration, Service};
 use super::scene::{Answering, Look, Scene, Stage, answering};
 use super::{Authority, PodTemplate};
+use crate::engine::archive::Entry;
 use crate::engine::model::kinds::Step;
 use crate::engine::model::{Meta, Object};
 use crate::engine::report::Problem;
 use crate::engine::restore::Preparation;
 use crate::engine::restore::error::Error;
 use crate::engine::restore::namespaces::Namespaces;
-use crate::engine::restore::plan::{Row, Verdict};
+use crate::engine::restore::plan::Verdict;
 use crate::engine::restore::preflight::Ready;
 use crate::engine::restore::prepare;
+use crate::engine::restore::row::Row;
 use crate::engine::restore::select;
 
 /// Moves the objects of a plan into their steps and rounds; tells what cannot be put in order.
@@ -142,20 +144,20 @@ impl Archive<'_> {
         restored: &BTreeSet<(GroupResource, Option<String>)>,
     ) -> Result<Authority, Error> {
         let homes: BTreeSet<&str> = restored.iter().filter_map(|(_, it)| it.as_deref()).collect();
-        let mut roles = Vec::new();
-        let mut bindings = Vec::new();
-        for entry in self.ready.opened.contents.entries() {
-            let holds = entry.namespace().is_none_or(|namespace| homes.contains(namespace));
-            let is_meant = entry.resource().group == "rbac.authorization.k8s.io" && holds;
-            if !is_meant || !entry.preferred() {
-                continue;
+        let mut authority = Authority::default();
+        for are_bindings in [false, true] {
+            let is_meant = |entry: &Entry<'_>| {
+                let GroupResource { group, resource } = entry.resource();
+                group == "rbac.authorization.k8s.io"
+                    && resource.ends_with("bindings") == are_bindings
+                    && entry.namespace().is_none_or(|namespace| homes.contains(namespace))
+                    && entry.preferred()
+            };
+            for entry in self.ready.opened.contents.entries().filter(is_meant) {
+                authority.read(entry.id(), select::object(self.ready, entry)?);
             }
-            let id = entry.id();
-            let object = select::object(self.ready, entry)?;
-            let is_binding = id.resource.resource.ends_with("bindings");
-            if is_binding { &mut bindings } else { &mut roles }.push((id, object));
         }
-        Ok(Authority::new(roles.into_iter(), bindings.into_iter()))
+        Ok(authority)
     }
 }
 
@@ -216,11 +218,11 @@ impl<'a> Order<'a> {
             row.step = Step::Registrations;
         } else {
             row.step = Step::LateRegistrations;
-            row.reason = "nothing of this restore has to pass it".into();
+            row.explain("nothing of this restore has to pass it");
         }
         let stage =
             Stage { round: self.rounds[index], is_backed: self.backed[index], ..Stage::default() };
-        row.stage = Some(Box::new(stage));
+        row.more_mut().stage = Some(stage);
     }
 
     /// What cannot be put in order.
@@ -259,10 +261,9 @@ impl<'a> Order<'a> {
             }
             (_, Some(kind)) => {
                 row.step = Step::Operators;
-                row.reason = format!(
+                row.explain(format!(
                     "its account may write {kind}: it starts after these and what they own"
-                )
-                .into();
+                ));
                 false
             }
             (None, None) => false,
@@ -270,7 +271,7 @@ impl<'a> Order<'a> {
         let before = |it: &usize| self.urgent[*it] && (!is_backend || self.rounds[*it] < round);
         let shaping = look.shaped_by.iter().filter(|(it, _)| before(it));
         let shaped_by = shaping.map(|&(it, closed)| (self.name(it).clone(), closed)).collect();
-        row.stage = Some(Box::new(Stage { round, shaped_by, is_backed: false }));
+        row.more_mut().stage = Some(Stage { round, shaped_by, is_backed: false });
         warning
     }
 
@@ -278,6 +279,6 @@ impl<'a> Order<'a> {
         row.step = Step::Backends;
         let own = look.shaped_by.iter().any(|(it, _)| look.backs.contains(it));
         let note = if own { ", which would shape its own pods, too: these come first" } else { "" };
-        row.reason = format!("backs {}{note}", self.name(backed)).into();
+        row.explain(format!("backs {}{note}", self.name(backed)));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bowline_api::{GroupResource, ItemId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::engine::model::Object;
 use crate::engine::model::fields::{at, maps_at, text_at};
@@ -21,8 +21,12 @@ const BUILT_IN: [(&str, &str); 3] = [
 ];
 
 /// What service accounts may write.
-#[derive(Debug, Default)]
-pub(in super::super) struct Authority(Vec<Grant>);
+#[derive(Debug)]
+pub(in super::super) struct Authority {
+    /// What each role lets write, if anything, by namespace and name.
+    roles: HashMap<(Option<String>, String), Arc<[Rule]>>,
+    grants: Vec<Grant>,
+}
 
 #[derive(Debug)]
 struct Grant {
@@ -40,30 +44,42 @@ struct Rule {
     creates: bool,
 }
 
-impl Authority {
-    /// Reads roles and bindings, of the cluster and of namespaces.
-    pub(in super::super) fn new(
-        roles: impl Iterator<Item = (ItemId, Object)>,
-        bindings: impl Iterator<Item = (ItemId, Object)>,
-    ) -> Self {
-        let read = |role: &Object| maps_at(role, &["rules"]).filter_map(Rule::read).collect();
-        let mut known: HashMap<(Option<String>, String), Arc<[Rule]>> = HashMap::new();
-        for (name, resource) in BUILT_IN {
-            known.insert((None, name.to_owned()), Arc::new([Rule::of(resource)]));
-        }
-        known.extend(roles.map(|(id, role)| ((id.namespace, id.name), read(&role))));
-        let granted = bindings.filter_map(|(id, subjects)| {
-            let role = text_at(&subjects, &["roleRef", "name"])?.to_owned();
-            let is_local = text_at(&subjects, &["roleRef", "kind"]) == Some("Role");
-            let home = id.namespace.clone().filter(|_| is_local);
-            let granted = Arc::clone(known.get(&(home, role))?);
-            (!granted.is_empty()).then_some(Grant {
-                namespace: id.namespace,
-                subjects,
-                rules: granted,
-            })
+impl Default for Authority {
+    /// What is allowed before any role or binding is read.
+    fn default() -> Self {
+        let built_in = BUILT_IN.map(|(name, resource)| {
+            let rules: Arc<[Rule]> = Arc::new([Rule::of(resource)]);
+            ((None, name.to_owned()), rules)
         });
-        Self(granted.collect())
+        Self { roles: built_in.into(), grants: Vec::new() }
+    }
+}
+
+impl Authority {
+    /// Reads a role or a binding, of the cluster or of a namespace; the roles come first.
+    pub(in super::super) fn read(&mut self, id: ItemId, object: Object) {
+        if id.resource.resource.ends_with("bindings") {
+            self.grants.extend(self.grant(id, object));
+            return;
+        }
+        let rules: Arc<[Rule]> = maps_at(&object, &["rules"]).filter_map(Rule::read).collect();
+        if !rules.is_empty() {
+            self.roles.insert((id.namespace, id.name), rules);
+        }
+    }
+
+    /// What a binding lets somebody write, if anything.
+    fn grant(&self, id: ItemId, mut binding: Object) -> Option<Grant> {
+        let role = text_at(&binding, &["roleRef", "name"])?.to_owned();
+        let is_local = text_at(&binding, &["roleRef", "kind"]) == Some("Role");
+        let home = id.namespace.clone().filter(|_| is_local);
+        let rules = Arc::clone(self.roles.get(&(home, role))?);
+        // Nothing is kept but whom it names, and where these live unless it says so.
+        binding.retain(|key, _| key == "subjects");
+        if let Some(namespace) = &id.namespace {
+            binding.insert("metadata".to_owned(), json!({"namespace": namespace}));
+        }
+        Some(Grant { namespace: id.namespace, subjects: binding, rules })
     }
 
     /// Whether a service account may write objects of this kind, in this namespace or everywhere;
@@ -75,7 +91,7 @@ impl Authority {
         namespace: Option<&str>,
     ) -> bool {
         let is_claim = *resource == GroupResource::core("persistentvolumeclaims");
-        self.0.iter().any(|grant| {
+        self.grants.iter().any(|grant| {
             let holds = grant.namespace.is_none() || grant.namespace.as_deref() == namespace;
             holds
                 && grant.rules.iter().any(|it| it.covers(resource) && (it.creates || !is_claim))
@@ -120,8 +136,6 @@ fn words(rule: &Object, key: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::super::super::samples::object;
     use super::*;
 
@@ -131,12 +145,12 @@ mod tests {
     fn writes(rule: &Value, grant: &str, binding: &str, resource: &str, namespace: &str) -> bool {
         let (kind, name) = grant.rsplit_once('/').unwrap();
         let reference = if kind.starts_with("clusterroles") { "ClusterRole" } else { "Role" };
-        let roles = [(role_id(kind, name), object(json!({"rules": [rule]})))];
+        let mut authority = Authority::default();
+        authority.read(role_id(kind, name), object(json!({"rules": [rule]})));
         let subject = json!({"kind": "ServiceAccount", "namespace": "ops", "name": "operator"});
         let bound = json!({"subjects": [subject], "roleRef": {"kind": reference, "name": name}});
         let (kind, name) = binding.rsplit_once('/').unwrap();
-        let bindings = [(role_id(kind, name), object(bound))];
-        let authority = Authority::new(roles.into_iter(), bindings.into_iter());
+        authority.read(role_id(kind, name), object(bound));
         authority.writes(("ops", "operator"), &resource.parse().unwrap(), Some(namespace))
     }
 
@@ -199,8 +213,8 @@ mod tests {
         let subject = json!({"kind": "ServiceAccount", "namespace": "ops", "name": "operator"});
         let reference = json!({"kind": "ClusterRole", "name": "cluster-admin"});
         let bound = object(json!({"subjects": [subject], "roleRef": reference}));
-        let bindings = [(role_id("clusterrolebindings", "op"), bound)];
-        let authority = Authority::new(std::iter::empty(), bindings.into_iter());
+        let mut authority = Authority::default();
+        authority.read(role_id("clusterrolebindings", "op"), bound);
         let widgets = "widgets.example.com".parse().unwrap();
         assert!(authority.writes(("ops", "operator"), &widgets, None));
         assert!(!authority.writes(("ops", "other"), &widgets, None));

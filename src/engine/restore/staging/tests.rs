@@ -132,11 +132,12 @@ fn operated() -> Scene {
     let subject = json!({"kind": "ServiceAccount", "namespace": "ops", "name": "runner"});
     let reference = json!({"kind": "ClusterRole", "name": "op"});
     let binding = object(json!({"subjects": [subject], "roleRef": reference}));
-    let role = (id("clusterroles.rbac.authorization.k8s.io/op"), role);
-    let binding = (id("clusterrolebindings.rbac.authorization.k8s.io/op"), binding);
+    let mut authority = Authority::default();
+    authority.read(id("clusterroles.rbac.authorization.k8s.io/op"), role);
+    authority.read(id("clusterrolebindings.rbac.authorization.k8s.io/op"), binding);
     let widgets = "widgets.example.com".parse().unwrap();
     Scene {
-        authority: Authority::new([role].into_iter(), [binding].into_iter()),
+        authority,
         restored: BTreeSet::from([(widgets, Some("shop".to_owned()))]),
         custom: BTreeSet::from(["example.com".to_owned()]),
         ..scene(vec![injector("a", "Fail")])

@@ -1,17 +1,17 @@
-//! The names of all objects that were taken: `<name>-resource-list.json.gz`.
+//! Long lists of names, as `<name>-resource-list.json.gz` has them.
 
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-/// The names of all objects, by `apiVersion/Kind`.
-pub(super) type ResourceList = BTreeMap<String, Names>;
+/// The names of objects, by `apiVersion/Kind`.
+pub type ResourceList = BTreeMap<String, NameList>;
 
 /// Names, each kept as what it does not share with the one before it.
 ///
 /// Lists come in order, so that of a long name a few bytes stay.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Names {
+pub struct NameList {
     /// Of each name: how much it shares, how much follows (16 bits each), and what follows.
     packed: Vec<u8>,
     last: String,
@@ -20,9 +20,9 @@ pub(super) struct Names {
     unordered: bool,
 }
 
-impl Names {
+impl NameList {
     /// Adds a name; the API server takes none of more than a few hundred bytes.
-    pub(super) fn push(&mut self, name: &str) {
+    pub fn push(&mut self, name: &str) {
         let shared = shared(&self.last, name);
         let rest = &name[shared..];
         for length in [shared, rest.len()] {
@@ -34,12 +34,13 @@ impl Names {
         self.count += 1;
     }
 
-    pub(super) fn count(&self) -> u64 {
+    /// How many names there are.
+    pub fn count(&self) -> u64 {
         self.count
     }
 
     /// The names, in the order in which they came.
-    pub(super) fn iter(&self) -> Iter<'_> {
+    pub fn iter(&self) -> Iter<'_> {
         Iter { rest: &self.packed, name: String::new() }
     }
 
@@ -54,7 +55,16 @@ impl Names {
     }
 }
 
-impl Serialize for Names {
+impl<'a> IntoIterator for &'a NameList {
+    type Item = String;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl Serialize for NameList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.sorted())
     }
@@ -69,7 +79,7 @@ fn shared(before: &str, name: &str) -> usize {
 
 /// Unpacks names.
 #[derive(Debug)]
-pub(super) struct Iter<'a> {
+pub struct Iter<'a> {
     rest: &'a [u8],
     name: String,
 }
@@ -101,9 +111,11 @@ mod tests {
 
     use super::*;
 
-    fn names(texts: &[String]) -> Names {
-        let mut names = Names::default();
-        texts.iter().for_each(|text| names.push(text));
+    fn names(texts: &[String]) -> NameList {
+        let mut names = NameList::default();
+        for text in texts {
+            names.push(text);
+        }
         names
     }
 
@@ -114,7 +126,7 @@ mod tests {
         ) {
             let names = names(&texts);
             prop_assert_eq!(names.count(), texts.len() as u64);
-            prop_assert_eq!(names.iter().collect::<Vec<_>>(), texts.clone());
+            prop_assert_eq!(&names.iter().collect::<Vec<_>>(), &texts);
             let mut sorted = texts;
             sorted.sort_unstable();
             prop_assert_eq!(serde_json::to_value(&names).unwrap(), serde_json::json!(sorted));
