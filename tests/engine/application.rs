@@ -78,14 +78,17 @@ fn add_rights(cluster: &FakeCluster) {
     ));
 }
 
-fn add_custom_resource(cluster: &FakeCluster) {
-    cluster.add(
-        json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+/// The definition of widgets.
+pub(crate) fn widgets() -> Value {
+    json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "widgets.example.com"},
         "spec": {"group": "example.com", "scope": "Namespaced",
             "names": {"plural": "widgets", "singular": "widget", "kind": "Widget"},
-            "versions": [{"name": "v1", "served": true, "storage": true}]}}),
-    );
+            "versions": [{"name": "v1", "served": true, "storage": true}]}})
+}
+
+fn add_custom_resource(cluster: &FakeCluster) {
+    cluster.add(widgets());
     let widget = cluster.add(object(
         "example.com/v1",
         "Widget",

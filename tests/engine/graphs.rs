@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 
-use crate::application::{backup, claim, object, restore};
+use crate::application::{backup, claim, object, restore, widgets};
 use crate::equality::stripped;
 use crate::fake_cluster::{DRIVER, FakeCluster};
 use crate::fake_world::World;
@@ -154,13 +154,7 @@ fn cluster(nodes: &[Node]) -> FakeCluster {
         cluster.add(json!({"apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": name, "labels": {"of": name}}}));
     }
-    cluster.add(
-        json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": "widgets.example.com"},
-        "spec": {"group": "example.com", "scope": "Namespaced",
-            "names": {"plural": "widgets", "singular": "widget", "kind": "Widget"},
-            "versions": [{"name": "v1", "served": true, "storage": true}]}}),
-    );
+    cluster.add(widgets());
     let mut made: Vec<Value> = Vec::new();
     for (index, node) in nodes.iter().enumerate() {
         let mut object = node.object(index);

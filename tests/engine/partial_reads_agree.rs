@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
-use crate::application::{backup, claim, object, restore};
+use crate::application::{backup, claim, object, restore, widgets};
 use crate::fake_cluster::{DRIVER, FakeCluster};
 use crate::fake_world::World;
 use crate::faults::Script;
@@ -218,13 +218,7 @@ fn cluster(nodes: &[Node]) -> FakeCluster {
     let cluster = FakeCluster::new("source");
     cluster.add(json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
         "metadata": {"name": "standard"}, "provisioner": DRIVER}));
-    cluster.add(
-        json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": "widgets.example.com"},
-        "spec": {"group": "example.com", "scope": "Namespaced",
-            "names": {"plural": "widgets", "singular": "widget", "kind": "Widget"},
-            "versions": [{"name": "v1", "served": true, "storage": true}]}}),
-    );
+    cluster.add(widgets());
     for (seed, name) in (0..).zip(NAMESPACES.into_iter().chain(NEVER_MEANT)) {
         cluster.add(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
         add_ballast(&cluster, name, seed);

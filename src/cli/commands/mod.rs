@@ -5,6 +5,7 @@ pub(super) mod complete;
 pub(super) mod completion;
 mod deletion;
 mod filters;
+mod flag_file;
 mod hooks;
 mod keep;
 mod labels;

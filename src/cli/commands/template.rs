@@ -1,12 +1,11 @@
 //! The flags that say what a backup holds, which `backup create` and `schedule create` share.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::filters::{FilterArgs, ScopedFilterArgs};
+use super::flag_file;
 use super::hooks;
 use crate::cli::error::CliError;
-use crate::cli::exit::Exit;
 use crate::cli::values;
 use crate::engine::backup::{ApiVersions, Error, PolicySource};
 use crate::engine::model::backup::BackupSpec;
@@ -161,14 +160,9 @@ impl TemplateArgs {
 
 /// Reads the policies in a file, as they are recorded.
 fn policies_in(path: &Path) -> Result<VolumePolicies, CliError> {
-    let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| {
-        CliError::of(&error)
-            .within(format!("failed to read \"{name}\" (--resource-policies-file)"))
-            .with_exit(Exit::Usage)
-            .with_hint("name a file with Velero's resource policies in YAML")
-    })?;
-    Ok(VolumePolicies::File { name, text })
+    let hint = "name a file with Velero's resource policies in YAML";
+    let text = flag_file::read(path, "--resource-policies-file", hint)?;
+    Ok(VolumePolicies::File { name: path.display().to_string(), text })
 }
 
 #[cfg(test)]

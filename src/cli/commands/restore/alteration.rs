@@ -1,10 +1,9 @@
 //! What a restore, and a drill of one, change in objects on their way.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::cli::commands::hooks;
+use crate::cli::commands::{flag_file, hooks};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::values;
@@ -72,14 +71,9 @@ pub(super) fn once(
 
 /// Reads the resource modifiers in a file; they must be well-formed.
 fn modifiers_in(path: &Path) -> Result<String, CliError> {
-    let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| {
-        CliError::of(&error)
-            .within(format!("failed to read \"{name}\" (--resource-modifiers-file)"))
-            .with_exit(Exit::Usage)
-            .with_hint("name a file with Velero's resource modifiers in YAML")
-    })?;
-    let read = Modifiers::read(Origin::File(name), &text);
+    let hint = "name a file with Velero's resource modifiers in YAML";
+    let text = flag_file::read(path, "--resource-modifiers-file", hint)?;
+    let read = Modifiers::read(Origin::File(path.display().to_string()), &text);
     read.map_err(alterations::Error::Modifiers).map_err(Error::Alterations)?;
     Ok(text)
 }

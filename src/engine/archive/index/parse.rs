@@ -35,8 +35,8 @@ pub struct Index {
 pub(super) struct Member {
     pub(super) range: Range<u64>,
     pub(super) unpacked: Range<u64>,
-    /// The SHA-256 of its bytes; none in indexes of old.
-    pub(super) sha256: Option<[u8; 32]>,
+    /// The SHA-256 of its bytes, in lower-case hex; none in indexes of old.
+    pub(super) sha256: Option<String>,
 }
 
 /// What is told of the archive as a whole.
@@ -157,11 +157,14 @@ impl<'a> Parser<'a> {
             return Err("its member does not follow the one before");
         }
         let after = |start: u64, length| start.checked_add(length).ok_or("its member is too large");
-        let sha256 = line.sha256.as_deref().map(|hex| digest(hex).ok_or(NO_DIGEST)).transpose()?;
+        let sha256 = line.sha256.as_deref();
+        if !sha256.is_none_or(is_digest) {
+            return Err(NO_DIGEST);
+        }
         self.members.push(Member {
             range: end..after(end, line.length)?,
             unpacked: start..after(start, line.unpacked)?,
-            sha256,
+            sha256: sha256.map(str::to_owned),
         });
         Ok(())
     }
@@ -206,7 +209,9 @@ impl<'a> Parser<'a> {
         if line.items != self.items || line.size != size {
             return Err("its sums are not those of the lines before it");
         }
-        digest(&line.sha256).ok_or(NO_DIGEST)?;
+        if !is_digest(&line.sha256) {
+            return Err(NO_DIGEST);
+        }
         let EndLine { sha256, further, .. } = line;
         self.end = Some(End { size, sha256: sha256.into_owned(), further });
         Ok(())
@@ -215,22 +220,9 @@ impl<'a> Parser<'a> {
 
 const NO_DIGEST: Reason = "its digest is none";
 
-/// The bytes of a SHA-256 in lower-case hex.
-fn digest(hex: &str) -> Option<[u8; 32]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
-    let mut bytes = [0; 32];
-    if !rest.is_empty() || pairs.len() != bytes.len() {
-        return None;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(bytes)
+/// Whether it is a SHA-256 in lower-case hex.
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 struct LineReader<'a> {

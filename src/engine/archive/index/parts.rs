@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 
+use super::super::digest::hex;
 use super::super::reader::read_from;
 use super::super::table::TableBuilder;
 use super::super::{Contents, Entry, Error, Ignored, Limits};
@@ -36,7 +37,7 @@ pub struct Parts {
 struct Part {
     range: Range<u64>,
     /// Where each of them ends, and its digest.
-    members: Vec<(u64, [u8; 32])>,
+    members: Vec<(u64, String)>,
     /// How many items lie in them.
     items: usize,
 }
@@ -67,7 +68,7 @@ impl Index {
         }
         let mut parts: Vec<Part> = Vec::new();
         for (number, member) in self.members.iter().enumerate().filter(|(it, _)| needed[*it]) {
-            let sha256 = member.sha256.ok_or(Unfit)?;
+            let sha256 = member.sha256.clone().ok_or(Unfit)?;
             let Member { range, .. } = member;
             match parts.last_mut().filter(|part| part.has_room_for(range)) {
                 Some(part) => part.push(range, sha256, items[number]),
@@ -95,7 +96,7 @@ impl Parts {
 }
 
 impl Part {
-    fn new(range: Range<u64>, sha256: [u8; 32], items: usize) -> Self {
+    fn new(range: Range<u64>, sha256: String, items: usize) -> Self {
         Self { members: vec![(range.end, sha256)], range, items }
     }
 
@@ -103,7 +104,7 @@ impl Part {
         self.range.end == next.start && next.end - self.range.start <= LARGEST_PART
     }
 
-    fn push(&mut self, range: &Range<u64>, sha256: [u8; 32], items: usize) {
+    fn push(&mut self, range: &Range<u64>, sha256: String, items: usize) {
         self.range.end = range.end;
         self.members.push((range.end, sha256));
         self.items += items;
@@ -117,7 +118,7 @@ impl Part {
             let length = usize::try_from(end - start).unwrap_or(usize::MAX);
             let member = rest.split_off(..length);
             let member = member.ok_or(Error::Member("a part of it is cut off"))?;
-            if Sha256::digest(member)[..] != *sha256 {
+            if hex(Sha256::new_with_prefix(member)) != *sha256 {
                 return Err(Error::Member("the digest of a part of it differs"));
             }
             start = *end;
