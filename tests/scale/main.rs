@@ -1,16 +1,23 @@
 //! What backups and restores of many objects take, counted: no time is measured.
 //!
-//! One test, in a process of its own: what is counted is all that the process does.
+//! One test at a time, in a process of their own: what is counted is all that the process does.
 #![expect(clippy::unwrap_used, reason = "test code: it fails by panicking")]
 
+mod archive;
 mod cluster;
+mod faults;
 mod heap;
+mod objects;
+mod odd;
+mod server;
+mod slow_store;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bowline::engine::clock::Clock;
+use bowline::engine::cluster::Cluster;
 use bowline::engine::context::{Context, Limits, Snapshotters};
 use bowline::engine::event::Silent;
 use bowline::engine::model::restore::RestoreSpec;
@@ -27,6 +34,9 @@ use heap::{Count, Needed};
 /// The larger number of objects, and a smaller one: the difference is what objects take.
 const MANY: usize = 20_000;
 const FEWER: usize = 5_000;
+
+/// Held by every test.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// What one run took.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +68,7 @@ impl PerObject {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn objects_take_few_allocations_little_memory_and_one_request_each() {
+    let _alone = ALONE.lock().await;
     let [(backup_of_fewer, restore_of_fewer), (backup_of_many, restore_of_many)] =
         [costs(FEWER).await, costs(MANY).await];
     let backup = PerObject::of(backup_of_fewer, backup_of_many);
@@ -98,6 +109,21 @@ async fn costs(objects: usize) -> (Cost, Cost) {
     (backup, restore)
 }
 
+/// What works on a cluster and a store, as by default.
+fn engine(cluster: Cluster, store: &Arc<dyn ObjectStore>) -> Engine {
+    Engine::new(Context {
+        cluster,
+        store: BackupStore::new(Arc::clone(store), "file:///backups"),
+        local_records: None,
+        snapshotters: Snapshotters::default(),
+        observer: Arc::new(Silent),
+        clock: Clock::System,
+        holds: <_>::default(),
+        limits: Limits::default(),
+        stop: <_>::default(),
+    })
+}
+
 fn restore_request() -> restore::Request {
     restore::Request {
         name: "all".to_owned(),
@@ -122,18 +148,8 @@ struct Process {
 impl Process {
     fn start(server: &ApiServer, store: &Arc<dyn ObjectStore>) -> Self {
         let requests = Arc::<AtomicU64>::default();
-        let context = Context {
-            cluster: server.connect(&requests),
-            store: BackupStore::new(Arc::clone(store), "file:///backups"),
-            local_records: None,
-            snapshotters: Snapshotters::default(),
-            observer: Arc::new(Silent),
-            clock: Clock::System,
-            holds: <_>::default(),
-            limits: Limits::default(),
-            stop: <_>::default(),
-        };
-        Self { engine: Engine::new(context), requests, count: Count::start() }
+        let engine = engine(server.connect(&requests), store);
+        Self { engine, requests, count: Count::start() }
     }
 
     fn end(self) -> Cost {

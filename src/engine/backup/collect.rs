@@ -1,10 +1,10 @@
 //! Reads all lists of the plan, several at once, and hands every object to the intake.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use bowline_api::GroupResource;
-use futures::channel::mpsc::UnboundedSender;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::channel::mpsc::{UnboundedSender, channel};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use super::claim::Claim;
 use super::error::Cause;
@@ -68,32 +68,60 @@ pub(super) async fn collect(
 async fn collect_into(context: &Context, intake: &mut Intake<'_>) -> Result<(), Cause> {
     report_unavailable(intake);
     super::ordered::collect(context, intake).await?;
-    let mut reads = stream::iter(&intake.ready.plan.listings)
-        .map(|listing| read(context, intake.ready, listing))
-        .flatten_unordered(context.limits.lists);
-    let mut refused = BTreeSet::new();
-    while let Some((kind, namespace, page)) = reads.next().await {
-        match page {
-            Ok(page) => {
-                let filters = &intake.ready.filters;
-                for listed in page.items.iter().filter(|l| filters.includes_item(&kind, &l.meta)) {
-                    intake.take(&kind, listed).await?;
-                }
-            }
-            // Each selector has a list of its own, and none can be read.
-            Err(error) if error.is_unreachable() => return Err(error.into()),
-            Err(error) => {
-                if refused.insert((kind.resource.clone(), namespace.clone())) {
-                    let listing = Listing { kind, namespace };
-                    versions::list_stored(context, intake, listing, error).await?;
-                }
-            }
-        }
+    // Only now: a list that waits to be taken has a share of the requests and of the memory that
+    // others need.
+    for (listing, error) in take_lists(context, intake).await? {
+        versions::list_stored(context, intake, listing, error).await?;
     }
-    drop(reads);
     super::related::collect(context, intake).await?;
     namespaces(context, intake).await?;
     versions::collect(context, intake).await
+}
+
+/// Takes the objects of all lists; gives back the lists that cannot be read, and why.
+///
+/// All are read on while objects are taken: a request that nobody looks after while the store is slow
+/// would be over its deadline, although the server has answered.
+async fn take_lists(
+    context: &Context,
+    intake: &mut Intake<'_>,
+) -> Result<Vec<(Listing, cluster::Error)>, Cause> {
+    let ready = intake.ready;
+    let (sender, mut received) = channel(0);
+    let reading = async move {
+        let listings = stream::iter(&ready.plan.listings);
+        let all = listings.for_each_concurrent(context.limits.lists, |listing| {
+            let sent = read(context, ready, listing).map(Ok).forward(sender.clone());
+            // Nobody receives any more where taking has failed, which is told.
+            sent.map(drop)
+        });
+        all.await;
+    };
+    let taking = async {
+        let mut refused = BTreeMap::new();
+        while let Some((kind, namespace, page)) = received.next().await {
+            match page {
+                Ok(page) => take_page(intake, &kind, &page).await?,
+                Err(error) if error.is_unreachable() => return Err(error.into()),
+                // Each selector has a list of its own, and none can be read.
+                Err(error) => {
+                    let key = (kind.resource.clone(), namespace.clone());
+                    refused.entry(key).or_insert((Listing { kind, namespace }, error));
+                }
+            }
+        }
+        Ok::<_, Cause>(refused)
+    };
+    let ((), refused) = futures::try_join!(reading.map(Ok), taking)?;
+    Ok(refused.into_values().collect())
+}
+
+async fn take_page(intake: &mut Intake<'_>, kind: &Kind, page: &Page) -> Result<(), Cause> {
+    let filters = &intake.ready.filters;
+    for listed in page.items.iter().filter(|it| filters.includes_item(kind, &it.meta)) {
+        intake.take(kind, listed).await?;
+    }
+    Ok(())
 }
 
 fn read<'a>(

@@ -26,7 +26,9 @@ impl Execution<'_> {
         row: &Row<'_>,
         catalog: &Catalog,
     ) -> Result<(), Cause> {
+        let room = self.room.of(row.entry.size()).await;
         let outcome = self.carry_out(index, row, catalog).await?;
+        drop(room);
         self.conclude(index, row, outcome);
         Ok(())
     }

@@ -7,7 +7,7 @@ use futures::TryStreamExt as _;
 use serde_json::Value;
 
 use super::quiesce;
-use crate::engine::cluster::{self, ListScope};
+use crate::engine::cluster::{self, ListScope, Listed};
 use crate::engine::context::Context;
 use crate::engine::model::fields::{at, text_at};
 use crate::engine::model::kinds::is_built_in_group;
@@ -25,24 +25,33 @@ pub(super) fn may_be_scaled(resource: &GroupResource) -> bool {
     !is_built_in_group(&resource.group) || SCALED.contains(&resource.to_string().as_str())
 }
 
-/// The workloads that autoscalers of these namespaces scale.
+/// The kind of what scales them.
+pub(super) fn scalers() -> GroupResource {
+    GroupResource::new("autoscaling", "horizontalpodautoscalers")
+}
+
+/// The workloads that autoscalers of these namespaces scale, or of all.
 pub(super) async fn targets(
     context: &Context,
     catalog: &Catalog,
-    namespaces: BTreeSet<String>,
+    namespaces: Option<BTreeSet<String>>,
 ) -> Result<BTreeSet<Target>, cluster::Error> {
     let mut targets = BTreeSet::new();
-    let resource = GroupResource::new("autoscaling", "horizontalpodautoscalers");
-    let Some(kind) = catalog.get(&resource) else { return Ok(targets) };
-    for namespace in namespaces {
-        let scope = ListScope { namespace: Some(namespace.clone()), label_selector: None };
+    let Some(kind) = catalog.get(&scalers()) else { return Ok(targets) };
+    let places = namespaces.map_or_else(|| vec![None], |it| it.into_iter().map(Some).collect());
+    for namespace in places {
+        let scope = ListScope { namespace, label_selector: None };
         let mut pages = context.cluster.list(kind, &scope);
         while let Some(page) = pages.try_next().await? {
-            let scalers = page.items.iter().filter_map(|it| serde_json::from_slice(&it.json).ok());
-            targets.extend(scalers.filter_map(|scaler: Object| target(&namespace, &scaler)));
+            targets.extend(page.items.iter().filter_map(listed));
         }
     }
     Ok(targets)
+}
+
+fn listed(scaler: &Listed) -> Option<Target> {
+    let namespace = scaler.meta.namespace.as_deref()?;
+    target(namespace, &serde_json::from_slice(&scaler.json).ok()?)
 }
 
 fn target(namespace: &str, scaler: &Object) -> Option<Target> {

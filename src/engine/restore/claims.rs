@@ -79,6 +79,7 @@ pub(super) fn plan<'a>(
     plan: &mut Plan<'a>,
 ) -> Result<(), Error> {
     let volumes = volume_rows(&mut plan.rows);
+    let mut given = HashMap::new();
     for index in 0..plan.rows.len() {
         let row = &plan.rows[index];
         if *row.entry.resource() != claims() || row.verdict != Verdict::Create {
@@ -91,8 +92,18 @@ pub(super) fn plan<'a>(
             Fate::Refused(refusal) => without_volume(request, &mut plan.rows[index], refusal),
             Fate::Volume { volume, snapshot } => {
                 let volume_row = volumes.get(&volume).copied();
-                match check(context, ready, plan, (&volume, volume_row), snapshot)? {
-                    Ok(found) => give(ready, plan, index, found),
+                let other = volume_row.and_then(|row| given.get(&row)).copied();
+                match check(
+                    context,
+                    ready,
+                    plan,
+                    Wanted { name: &volume, row: volume_row, other },
+                    snapshot,
+                )? {
+                    Ok(found) => {
+                        given.insert(found.row, index);
+                        give(ready, plan, index, found);
+                    }
                     Err(reason) => {
                         let refusal = Refusal { reason, hint: kept::WITHOUT };
                         without_volume(request, &mut plan.rows[index], refusal);
@@ -102,6 +113,14 @@ pub(super) fn plan<'a>(
         }
     }
     Ok(())
+}
+
+/// The persistent volume of a claim.
+struct Wanted<'a> {
+    name: &'a str,
+    row: Option<usize>,
+    /// The row of the claim that has it already.
+    other: Option<usize>,
 }
 
 /// A persistent volume that can be made again.
@@ -116,12 +135,12 @@ fn check<'a>(
     context: &Context,
     ready: &Ready,
     plan: &Plan<'_>,
-    (name, row): (&str, Option<usize>),
+    Wanted { name, row, other }: Wanted<'_>,
     snapshot: Option<&'a NativeSnapshot>,
 ) -> Result<Result<Restorable<'a>, String>, Error> {
     let Some(row) = row else { return Ok(Err(no_volume(ready, name))) };
-    if let Some(other) = plan.claims.iter().find(|claim| claim.volume_row == row) {
-        let other = other.source(plan);
+    if let Some(other) = other {
+        let other = plan.rows[other].entry.id();
         return Ok(Err(format!(
             "its persistent volume {name} is that of claim {}, too",
             other.name

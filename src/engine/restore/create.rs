@@ -1,5 +1,6 @@
 //! One restore from its plan to its last record.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -142,10 +143,10 @@ async fn bring_back(execution: &Execution<'_>) -> Result<Vec<VolumeReport>, Caus
 /// Claims that got no volume from this restore, with the reason as their state.
 fn other_claims(execution: &Execution<'_>) -> Vec<VolumeReport> {
     let plan = execution.plan;
-    let with_volume = |index: usize| plan.claims.iter().any(|claim| claim.row == index);
+    let with_volume: HashSet<usize> = plan.claims.iter().map(|claim| claim.row).collect();
     let rows = plan.rows.iter().enumerate();
     rows.filter(|(index, row)| {
-        *row.entry.resource() == super::claims::claims() && !with_volume(*index)
+        *row.entry.resource() == super::claims::claims() && !with_volume.contains(index)
     })
     .map(|(_, row)| {
         let id = execution.target(row);

@@ -1,6 +1,6 @@
 //! Carries the plan out, step by step; within a step several objects at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use bowline_api::{GroupResource, ItemId};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::claims::{HOW_TO_MEND, claims};
 use super::error::Cause;
@@ -17,6 +18,7 @@ use super::owners::Owners;
 use super::plan::{Plan, Turn, Verdict, kind_of};
 use super::preflight::{Ready, Request};
 use super::remarks::Remarks;
+use super::room::Room;
 use super::row::Row;
 use super::{jobs, namespaces, registrations};
 use crate::engine::clock::pause;
@@ -96,6 +98,10 @@ pub(super) struct Execution<'a> {
     pub follow_ups: AtomicU64,
     /// Whether workloads are scaled down, or about to be.
     pub is_quiet: AtomicBool,
+    /// The rows of the persistent volumes of claims that get one.
+    for_claims: HashSet<usize>,
+    /// Room for objects that are being made.
+    pub room: Room,
     /// What became of each row.
     outcomes: Mutex<Vec<Option<Outcome>>>,
 }
@@ -128,6 +134,8 @@ impl<'a> Execution<'a> {
             hooks: Tally::default(),
             follow_ups: AtomicU64::default(),
             is_quiet: AtomicBool::new(false),
+            for_claims: plan.claims.iter().map(|claim| claim.volume_row).collect(),
+            room: Room::default(),
             outcomes,
         }
     }
@@ -274,7 +282,7 @@ impl<'a> Execution<'a> {
 
     /// Whether it is the persistent volume of a claim that gets one.
     pub(super) fn is_for_a_claim(&self, row: usize) -> bool {
-        self.plan.claims.iter().any(|claim| claim.volume_row == row)
+        self.for_claims.contains(&row)
     }
 
     async fn bare_namespaces(&self) -> Result<(), Cause> {
@@ -311,26 +319,39 @@ impl<'a> Execution<'a> {
 
     /// Waits until the definitions of this step can be used, and reads what the target serves then.
     async fn established(&self, catalog: &Catalog) -> Result<Catalog, Cause> {
-        let mut kinds = Vec::new();
         let rows =
             self.plan.rows.iter().filter(|row| row.step == Step::Definitions && row.is_made());
-        for row in rows {
-            let Some(kind) = kind_of(catalog, &row.entry) else { continue };
-            let name = row.entry.name();
-            let established =
-                |object: Option<&Object>| object.filter(|o| is_established(o)).map(|_| ());
-            let waited = self.context.cluster.wait_for(&kind, None, name, ESTABLISHED, established);
-            let Some(waited) = self.settle_as("await", waited.await, &row.entry.id())? else {
-                continue;
-            };
-            if waited.is_none() {
-                let message = format!("not established within {} s", ESTABLISHED.as_secs());
-                self.journal.error(Problem::of_item(&row.entry.id(), "await", message));
-                continue;
-            }
-            kinds.extend(name.parse::<GroupResource>());
+        let until = Instant::now() + ESTABLISHED;
+        let kinds: Vec<Option<GroupResource>> = stream::iter(rows)
+            .map(|row| self.established_by(until, row, catalog))
+            .buffered(self.context.limits.creates)
+            .try_collect()
+            .await?;
+        self.serving(&kinds.into_iter().flatten().collect::<Vec<_>>()).await
+    }
+
+    /// Waits until a definition can be used; all of them together have the time that one has.
+    async fn established_by(
+        &self,
+        until: Instant,
+        row: &Row<'_>,
+        catalog: &Catalog,
+    ) -> Result<Option<GroupResource>, Cause> {
+        let Some(kind) = kind_of(catalog, &row.entry) else { return Ok(None) };
+        let name = row.entry.name();
+        let established =
+            |object: Option<&Object>| object.filter(|o| is_established(o)).map(|_| ());
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = self.context.cluster.wait_for(&kind, None, name, left, established).await;
+        let Some(waited) = self.settle_as("await", waited, &row.entry.id())? else {
+            return Ok(None);
+        };
+        if waited.is_none() {
+            let message = format!("not established within {} s", ESTABLISHED.as_secs());
+            self.journal.error(Problem::of_item(&row.entry.id(), "await", message));
+            return Ok(None);
         }
-        self.serving(&kinds).await
+        Ok(name.parse().ok())
     }
 
     /// Waits until the aggregated APIs answer whose objects come next.

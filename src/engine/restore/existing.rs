@@ -29,7 +29,8 @@ use crate::engine::model::kinds::{Step, is_built_in_group};
 use crate::engine::model::restore::ExistingResourcePolicy;
 use crate::engine::report::chain;
 
-/// Rows of one kind in one namespace of the target.
+/// Rows of one kind in one namespace of the target, or in all of it.
+#[derive(Clone)]
 struct Group {
     kind: Kind,
     namespace: Option<String>,
@@ -99,9 +100,12 @@ pub(super) async fn compare(
     plan: &mut Plan<'_>,
 ) -> Result<(), Error> {
     let scaled = scaled_namespaces(plan, namespaces);
+    let scalers = autoscaled::scalers();
+    let is_whole = is_listed_whole(context, namespaces, &scalers, scaled.len()).await;
+    let scaled = (!is_whole).then_some(scaled);
     let targets = autoscaled::targets(context, &ready.catalog, scaled).await;
     plan.preparation.autoscaled = targets.map_err(Error::Cluster)?;
-    let groups = groups(ready, plan, namespaces);
+    let groups = together(context, namespaces, groups(ready, plan, namespaces)).await;
     let policy = request.spec.existing_resource_policy.unwrap_or_default();
     let volumes = if groups.iter().any(|group| group.kind.resource == claims::claims()) {
         SameVolumes::read(context, ready, plan).await?
@@ -161,6 +165,40 @@ pub(super) async fn list(
     Ok(pages.into_iter().flatten().collect())
 }
 
+/// So many lists of single namespaces are no burden.
+const FEW: usize = 16;
+
+/// Whether a kind is to be listed in the whole target rather than in so many of its namespaces: they
+/// are most of it, and that is allowed.
+async fn is_listed_whole(
+    context: &Context,
+    namespaces: &Namespaces,
+    resource: &GroupResource,
+    count: usize,
+) -> bool {
+    let is_most = count > FEW && count * 2 >= namespaces.count();
+    is_most && context.cluster.can_i("list", resource, None).await.is_ok_and(|it| it.allowed)
+}
+
+/// Puts the groups of a kind together that are listed as one.
+async fn together(context: &Context, namespaces: &Namespaces, groups: Vec<Group>) -> Vec<Group> {
+    let mut all: Vec<Group> = Vec::new();
+    let is_of_one_kind = |one: &Group, other: &Group| one.kind == other.kind;
+    for of_kind in groups.chunk_by(is_of_one_kind) {
+        let Some(first) = of_kind.first().filter(|group| group.namespace.is_some()) else {
+            all.extend(of_kind.iter().cloned());
+            continue;
+        };
+        if is_listed_whole(context, namespaces, &first.kind.resource, of_kind.len()).await {
+            let rows = of_kind.iter().flat_map(|group| group.rows.iter().copied()).collect();
+            all.push(Group { kind: first.kind.clone(), namespace: None, rows });
+        } else {
+            all.extend(of_kind.iter().cloned());
+        }
+    }
+    all
+}
+
 fn groups(ready: &Ready, plan: &Plan<'_>, namespaces: &Namespaces) -> Vec<Group> {
     let mut groups: BTreeMap<(GroupResource, String, Option<String>), Group> = BTreeMap::new();
     for (index, row) in (0..).zip(&plan.rows) {
@@ -181,6 +219,11 @@ fn groups(ready: &Ready, plan: &Plan<'_>, namespaces: &Namespaces) -> Vec<Group>
         group.rows.push(index);
     }
     groups.into_values().collect()
+}
+
+/// What names an object among those of its kind.
+fn key(namespace: Option<&str>, name: &str) -> String {
+    namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
 }
 
 /// A claim that cannot have its volume may be there with the very one that it had.
@@ -213,16 +256,18 @@ impl Judge<'_> {
     async fn look_up(&self, group: &Group) -> Result<Vec<Found>, Error> {
         let named = |&row: &u32| {
             let id = self.preparation.target(&self.rows[row as usize].entry.id());
-            (id.name, row as usize)
+            (key(id.namespace.as_deref(), &id.name), row as usize)
         };
         let rows: HashMap<String, usize> = group.rows.iter().map(named).collect();
         let scope = ListScope { namespace: group.namespace.clone(), label_selector: None };
         let mut pages = self.context.cluster.list(&group.kind, &scope);
         let mut found = Vec::new();
         while let Some(page) = pages.try_next().await.map_err(Error::Cluster)? {
-            let known = page.items.iter();
-            let known = known.filter_map(|it| Some((*rows.get(&it.meta.name)?, it)));
-            for (row, listed) in known {
+            let row_of = |listed: &Listed| {
+                let key = key(listed.meta.namespace.as_deref(), &listed.meta.name);
+                rows.get(&key).copied()
+            };
+            for (row, listed) in page.items.iter().filter_map(|it| Some((row_of(it)?, it))) {
                 found.extend(self.judge(row, listed)?);
             }
         }

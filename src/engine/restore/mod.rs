@@ -73,6 +73,7 @@ mod relink;
 mod remarks;
 mod resource_list;
 mod rights;
+mod room;
 mod row;
 mod same_volumes;
 #[cfg(test)]

@@ -46,6 +46,11 @@ impl Namespaces {
         self.0.get(name).is_some_and(|meta| meta.deletion_timestamp.is_none())
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Those that are being deleted.
     pub(super) fn ending(&self) -> BTreeSet<String> {
         let ending = self.0.iter().filter(|(_, meta)| meta.deletion_timestamp.is_some());

@@ -8,6 +8,7 @@ use bowline_api::{
 };
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::bind;
@@ -42,11 +43,18 @@ const BINDINGS: usize = 64;
 
 /// Brings the volumes of all claims back, several at once.
 pub(super) async fn restore_all(execution: &Execution<'_>) -> Result<Vec<VolumeReport>, Cause> {
+    let at_once = execution.context.limits.volumes;
+    // Not two buffers in a row: while the second one is full nobody goes on with what is in the first,
+    // and requests that are on their way there keep their places.
+    let making = &Semaphore::new(at_once);
     let mut results = stream::iter(&execution.plan.claims)
-        .map(|claim| made(execution, claim))
-        .buffer_unordered(execution.context.limits.volumes)
-        .map(|(work, made)| bound(work, made))
-        .buffer_unordered(BINDINGS);
+        .map(|claim| async move {
+            let place = making.acquire().await;
+            let (work, made) = made(execution, claim).await;
+            drop(place);
+            bound(work, made).await
+        })
+        .buffer_unordered(at_once + BINDINGS);
     let mut reports = Vec::new();
     while let Some(result) = results.next().await {
         reports.push(result?);

@@ -145,7 +145,7 @@ impl Sides<'_> {
         let scaled = entries.filter(|entry| autoscaled::may_be_scaled(entry.resource()));
         let namespaces = scaled.filter_map(|entry| entry.namespace().map(str::to_owned));
         let namespaces = namespaces.filter(|it| self.scope.has_namespace(it)).collect();
-        match autoscaled::targets(self.context, &self.catalog, namespaces).await {
+        match autoscaled::targets(self.context, &self.catalog, Some(namespaces)).await {
             Ok(targets) => self.autoscaled = targets,
             Err(error) if error.is_unreachable() => return Err(Error::Cluster(error)),
             Err(error) => footer.not_compared.push(NotCompared {

@@ -1,9 +1,11 @@
 //! Snapshots and volumes are made once, whatever happens to requests and replies.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bowline_api::{SnapshotState, SnapshotterError, VolumeSnapshotter as _};
 use futures::future::join_all;
+use futures::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 
 use super::super::fake::{ACCOUNT, FakeEc2, Trouble};
@@ -185,22 +187,47 @@ async fn a_call_that_is_cancelled_leaves_nothing_to_wait_for() {
     assert_eq!(ec2.snapshots().len(), 2);
 }
 
+/// EC2 allows 50, then 5 a second.
+#[track_caller]
+fn is_within_the_rates(count: f64, since: Instant) {
+    let seconds = since.elapsed().as_secs_f64();
+    assert!(count <= 50.0 + 5.0 * seconds, "{seconds} s");
+    assert!(seconds < 150.0, "{seconds} s");
+}
+
 #[tokio::test(start_paused = true)]
-async fn two_hundred_claims_stay_within_the_rates() {
+async fn five_hundred_claims_take_minutes_and_stay_within_the_rates() {
     let ec2 = ec2();
     let snapshotter = ec2.snapshotter(EbsOptions::default());
     let requests: Vec<_> =
-        (0..200).map(|number| snapshot_request("vol-1", &format!("t-{number}"))).collect();
+        (0..500).map(|number| snapshot_request("vol-1", &format!("t-{number}"))).collect();
     let start = Instant::now();
     let made = join_all(requests.iter().map(|request| snapshotter.create_snapshot(request))).await;
-    let seconds = start.elapsed().as_secs_f64();
-    // EC2 allows 50, then 5 a second.
-    assert!(200.0 <= 50.0 + 5.0 * seconds, "{seconds} s");
-    assert!(seconds < 60.0, "{seconds} s");
-    assert_eq!(ec2.count("DescribeSnapshots"), 1, "one look for all tokens");
-    assert_eq!(ec2.count("DescribeVolumes"), 1, "one look at all volumes");
+    is_within_the_rates(500.0, start);
+    assert_eq!(ec2.count("DescribeSnapshots"), 3, "one look for 200 tokens");
+    assert_eq!(ec2.count("DescribeVolumes"), 3, "one look at 200 volumes");
     let ids: Vec<_> = made.into_iter().map(|made| made.unwrap().id).collect();
     let found = join_all(ids.iter().map(|id| snapshotter.snapshot(id))).await;
     assert!(found.iter().all(Result::is_ok));
-    assert_eq!(ec2.count("DescribeSnapshots"), 2, "one look at all snapshots");
+    assert_eq!(ec2.count("DescribeSnapshots"), 6, "one look at 200 snapshots");
+}
+
+/// As a restore makes them: some at once, each until it can be used.
+#[tokio::test(start_paused = true)]
+async fn five_hundred_volumes_take_minutes_and_stay_within_the_rates() {
+    let ec2 = ec2();
+    let snapshotter = ec2.snapshotter(EbsOptions::default());
+    let requests: Vec<_> =
+        (0..500).map(|number| volume_request("snap-1", &format!("t-{number}"))).collect();
+    let start = Instant::now();
+    let made = stream::iter(&requests).map(async |request| {
+        let made = snapshotter.create_volume(request).await.unwrap();
+        snapshotter.volume(&made.id).await.unwrap().id
+    });
+    let made: BTreeSet<String> = made.buffer_unordered(16).collect().await;
+    is_within_the_rates(500.0, start);
+    assert_eq!((made.len(), ec2.made_volumes().len()), (500, 500));
+    let looks = ec2.count("DescribeVolumes");
+    let allowed = 100 + 20 * usize::try_from(start.elapsed().as_secs()).unwrap();
+    assert!(looks <= allowed, "{looks} looks");
 }
