@@ -19,8 +19,8 @@ const PAGE: usize = 500;
 const ESTABLISHED: Duration = Duration::from_mins(1);
 
 /// How long it takes to list everything that a backup lists, over one connection, in pages of 500,
-/// the bytes thrown away.
-pub(crate) async fn list(client: &Client) -> Result<Duration> {
+/// the bytes thrown away; in seconds.
+pub(crate) async fn list(client: &Client) -> Result<f64> {
     let kinds = collections(client).await?;
     let started = Instant::now();
     for collection in &kinds {
@@ -33,7 +33,7 @@ pub(crate) async fn list(client: &Client) -> Result<Duration> {
             }
         }
     }
-    Ok(started.elapsed())
+    Ok(started.elapsed().as_secs_f64())
 }
 
 /// What can be listed, but events: no backup holds those.
@@ -81,13 +81,14 @@ fn token(start: &str) -> String {
     rest.and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
 }
 
-/// How long it takes to make everything, so many at once.
-pub(crate) async fn create(client: &Client, load: &Load, in_flight: usize) -> Result<Duration> {
+/// How long it takes to make everything, so many at once; in seconds.
+pub(crate) async fn create(client: &Client, load: &Load, in_flight: usize) -> Result<f64> {
+    let objects = load.objects();
     let started = Instant::now();
     make(client, load.first(), in_flight).await?;
     served(client).await?;
-    make(client, load.objects(), in_flight).await?;
-    Ok(started.elapsed())
+    make(client, objects, in_flight).await?;
+    Ok(started.elapsed().as_secs_f64())
 }
 
 async fn make(

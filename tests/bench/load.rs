@@ -65,9 +65,12 @@ impl Load {
         std::iter::once(definition()).chain(namespaces)
     }
 
-    /// All others, in no particular order.
+    /// All others, by kind and namespace: a server makes them faster than in any other order.
     pub(crate) fn objects(&self) -> impl Iterator<Item = Object> {
-        (0..self.objects).map(object)
+        let mut numbers: Vec<usize> = (0..self.objects).collect();
+        numbers
+            .sort_by_cached_key(|&number| (plural(kind_of(number)), namespace_of(number), number));
+        numbers.into_iter().map(object)
     }
 
     /// Checks that a cluster holds all of it, by the counts of the API server.
@@ -105,6 +108,11 @@ fn kind_of(slot: usize) -> Kind {
     Kind::ConfigMap
 }
 
+/// Not `number % NAMESPACES`, which would put all of one slot into one namespace.
+fn namespace_of(number: usize) -> String {
+    Load::namespace(number / 100 + number)
+}
+
 fn plural(kind: Kind) -> &'static str {
     match kind {
         Kind::ConfigMap => "/api/v1/configmaps",
@@ -119,9 +127,8 @@ fn plural(kind: Kind) -> &'static str {
 }
 
 fn object(number: usize) -> Object {
-    let kind = kind_of(number % 100);
-    // Not `number % NAMESPACES`, which would put all of one slot into one namespace.
-    let namespace = Load::namespace(number / 100 + number);
+    let kind = kind_of(number);
+    let namespace = namespace_of(number);
     let (start, place) = plural(kind).rsplit_once('/').unwrap_or_default();
     let mut body = body(kind, &mut Text::new(number));
     body["metadata"] = json!({

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use bowline_testkit::Bowline;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What a run cost.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Run {
     #[serde(skip)]
     pub command: String,

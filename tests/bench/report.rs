@@ -1,20 +1,19 @@
 //! What was measured: medians, ratios to the floors, and every run.
 
 use std::fmt;
-use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::measure::Run;
 
 /// Everything that was measured.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Report {
     pub sizes: Vec<Size>,
 }
 
 /// Everything about one size.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Size {
     pub objects: usize,
     /// The median of the backups, by that of the lists.
@@ -28,39 +27,35 @@ pub(crate) struct Size {
 }
 
 /// Medians of the floors in seconds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Floors {
     pub list: f64,
     pub create: Option<f64>,
 }
 
 /// Every run of one size.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Runs {
-    #[serde(serialize_with = "seconds")]
-    pub list_floor: Vec<Duration>,
+    /// In seconds.
+    pub list_floor: Vec<f64>,
     pub backup: Vec<Run>,
     pub describe: Vec<Run>,
-    #[serde(serialize_with = "seconds")]
-    pub create_floor: Vec<Duration>,
+    /// In seconds.
+    pub create_floor: Vec<f64>,
     pub plan: Vec<Run>,
     pub restore: Vec<Run>,
     pub namespace: Vec<Run>,
 }
 
-fn seconds<S: serde::Serializer>(times: &[Duration], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(times.iter().map(Duration::as_secs_f64))
-}
-
 impl Size {
     pub(crate) fn of(objects: usize, runs: Runs) -> Self {
-        let floor = |times: &[Duration]| median(times.iter().map(Duration::as_secs_f64));
+        let floor = |times: &[f64]| median(times.iter().copied());
         let list = floor(&runs.list_floor).unwrap_or_default();
         let create = floor(&runs.create_floor);
         let backup = walls(&runs.backup).unwrap_or_default();
         let restore_ratio = walls(&runs.restore).zip(create).map(|(ours, floor)| ours / floor);
-        let all = runs.backup.iter().chain(&runs.restore);
-        let peak_rss_mib = all.map(|run| run.peak_rss_mib).fold(0.0, f64::max);
+        let peaks = [runs.backup_peak(), runs.restore_peak()];
+        let peak_rss_mib = peaks.into_iter().flatten().fold(0.0, f64::max);
         let floors = Floors { list, create };
         Self { objects, backup_ratio: backup / list, restore_ratio, peak_rss_mib, floors, runs }
     }
@@ -72,12 +67,22 @@ impl Runs {
         let floors = [("list floor", &self.list_floor), ("create floor", &self.create_floor)];
         let floors = floors.iter().filter_map(|(name, times)| Some((*name, times.last()?)));
         let runs = self.series().into_iter().filter_map(|(name, runs)| Some((name, runs.last()?)));
-        let floors = floors.map(|(name, time)| format!("{name} {:.2} s", time.as_secs_f64()));
+        let floors = floors.map(|(name, time)| format!("{name} {time:.2} s"));
         let runs = runs.map(|(name, run)| {
             let Run { wall_seconds, cpu_seconds, peak_rss_mib, .. } = run;
             format!("{name} {wall_seconds:.2} s ({cpu_seconds:.2} s CPU, {peak_rss_mib:.0} MiB)")
         });
         floors.chain(runs).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The most memory that any backup needed.
+    pub(crate) fn backup_peak(&self) -> Option<f64> {
+        peak(&self.backup)
+    }
+
+    /// The most memory that any restore of all needed.
+    pub(crate) fn restore_peak(&self) -> Option<f64> {
+        peak(&self.restore)
     }
 
     fn series(&self) -> [(&'static str, &[Run]); 5] {
@@ -89,6 +94,10 @@ impl Runs {
             ("restore of one namespace", &self.namespace),
         ]
     }
+}
+
+fn peak(runs: &[Run]) -> Option<f64> {
+    runs.iter().map(|run| run.peak_rss_mib).reduce(f64::max)
 }
 
 /// The median of the wall times.
@@ -127,7 +136,7 @@ impl fmt::Display for Size {
         ];
         for (name, times, middle) in floors {
             let Some(middle) = middle else { continue };
-            let spread = spread(times.iter().map(Duration::as_secs_f64));
+            let spread = spread(times.iter().copied());
             writeln!(f, "| {name} | {middle:.2} s | {spread} | 1.00 | | | | |")?;
         }
         for (name, runs) in self.runs.series() {
@@ -140,7 +149,7 @@ impl fmt::Display for Size {
             let ratio = floor.map(|floor| format!("{:.2}", middle / floor)).unwrap_or_default();
             let spread = spread(runs.iter().map(|run| run.wall_seconds));
             let cpu = median(runs.iter().map(|run| run.cpu_seconds)).unwrap_or_default();
-            let peak = runs.iter().map(|run| run.peak_rss_mib).fold(0.0, f64::max);
+            let peak = peak(runs).unwrap_or_default();
             #[expect(clippy::cast_precision_loss, reason = "shown rounded")]
             let requests = median(runs.iter().map(|run| run.requests as f64)).unwrap_or_default();
             let rate = requests / middle;

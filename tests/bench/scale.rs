@@ -14,7 +14,7 @@ mod report;
 
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -43,9 +43,13 @@ struct Args {
     /// How many requests are on their way at once, in the floor and in the tool
     #[arg(long, value_name = "COUNT", default_value = "30")]
     in_flight: NonZeroUsize,
-    /// Leave out what restores: it needs two fresh control planes for every run
-    #[arg(long)]
-    backup_only: bool,
+    /// How often restores are measured, each with three fresh control planes [default: as often as
+    /// backups]
+    #[arg(long, value_name = "COUNT")]
+    restores: Option<usize>,
+    /// Show the sizes that an earlier run wrote with --json beside those of this one
+    #[arg(long, value_name = "FILE")]
+    add: Option<PathBuf>,
     /// Write the figures to this file as JSON, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -74,11 +78,16 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> Result<()> {
-    let mut report = Report::default();
+    let mut report = match &args.add {
+        Some(file) => read(file).with_context(|| format!("--add {}", file.display()))?,
+        None => Report::default(),
+    };
+    report.sizes.retain(|size| !args.objects.contains(&size.objects));
     for &objects in &args.objects {
         let size = Box::pin(measure(args, objects)).await;
         report.sizes.push(size.with_context(|| format!("{objects} objects were not measured"))?);
     }
+    report.sizes.sort_by_key(|size| size.objects);
     println!("\n{report}");
     if let Some(file) = &args.json {
         fs::write(file, serde_json::to_string_pretty(&report)? + "\n")?;
@@ -87,6 +96,10 @@ async fn run(args: &Args) -> Result<()> {
         fs::write(file, chart::draw(&report))?;
     }
     Ok(())
+}
+
+fn read(file: &Path) -> Result<Report> {
+    Ok(serde_json::from_slice(&fs::read(file)?)?)
 }
 
 /// One size: a cluster is filled, backed up and restored, as often as asked.
@@ -109,11 +122,9 @@ async fn measure(args: &Args, objects: usize) -> Result<Size> {
         runs.describe.push(measure::run(&bowline, &["backup", "describe", "run-1"]).await?);
     }
     drop((client, east));
-    if !args.backup_only {
-        for number in 1..=args.runs.get() {
-            bench.restore(&load, &mut runs).await?;
-            tell(&format!("run {number}: {}", runs.newest()));
-        }
+    for number in 1..=args.restores.unwrap_or_else(|| args.runs.get()) {
+        bench.restore(&load, &mut runs).await?;
+        tell(&format!("run {number}: {}", runs.newest()));
     }
     Ok(Size::of(objects, runs))
 }

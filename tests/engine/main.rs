@@ -7,6 +7,7 @@ mod claims;
 mod classes;
 mod crash_backup;
 mod crash_restore;
+mod definitions;
 mod delete;
 mod delete_interrupted;
 mod delete_refused;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bowline::engine::backup;
 use bowline::engine::cluster::Cluster;
+use bowline::engine::model::backup::BackupSpec;
 use bowline::engine::report::{BackupReport, Phase, RestoreReport};
 use bowline_api::ObjectStore;
 use bowline_local::DirectoryStore;
@@ -36,9 +37,18 @@ impl Location {
 
     /// Makes a backup of all; tells the most bytes that were held at once, too.
     pub(crate) async fn back_up(&self, cluster: Cluster) -> (BackupReport, u64) {
+        self.back_up_some(cluster, BackupSpec::default()).await
+    }
+
+    /// Makes a backup as asked for; tells the most bytes that were held at once, too.
+    pub(crate) async fn back_up_some(
+        &self,
+        cluster: Cluster,
+        spec: BackupSpec,
+    ) -> (BackupReport, u64) {
         let engine = engine(cluster, &self.store);
         let count = Count::start();
-        let request = backup::Request { name: "all".to_owned(), ..backup::Request::default() };
+        let request = backup::Request { name: "all".to_owned(), spec, ..<_>::default() };
         let report = engine.create_backup(&request).await.unwrap();
         (report, count.stop().peak)
     }

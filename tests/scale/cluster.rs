@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use bowline::engine::cluster::{Cluster, Options};
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use http_body_util::Full;
-use kube::client::Body;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Body;
 use serde_json::{Value, json};
+use tower::BoxError;
 
 /// How many namespaces there are beside `kube-system`.
 pub(crate) const NAMESPACES: usize = 20;
@@ -78,9 +79,12 @@ impl ApiServer {
         self.0.made.load(Relaxed)
     }
 
-    async fn serve(&self, request: Request<Body>) -> io::Result<Response<Full<Bytes>>> {
+    pub(crate) async fn serve<B>(&self, request: Request<B>) -> io::Result<Response<Full<Bytes>>>
+    where
+        B: Body<Error: Into<BoxError>>,
+    {
         let (head, body) = request.into_parts();
-        drop(body.collect_bytes().await.map_err(io::Error::other)?);
+        drop(body.collect().await.map_err(io::Error::other)?);
         let (code, reply) = self.answer(&head.method, head.uri.path(), head.uri.query());
         Response::builder().status(code).body(Full::new(reply)).map_err(io::Error::other)
     }

@@ -7,6 +7,7 @@ mod archive;
 mod cluster;
 mod faults;
 mod heap;
+mod memory;
 mod objects;
 mod odd;
 mod server;

@@ -104,7 +104,7 @@ impl Served {
 }
 
 /// The namespace of this number, among the objects in it.
-fn namespace(number: usize) -> String {
+pub(crate) fn namespace(number: usize) -> String {
     format!("ns-{number:05}")
 }
 

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use bowline::engine::model::backup::BackupSpec;
+use bowline::engine::report::Phase;
+
 use crate::ALONE;
 use crate::archive::Location;
-use crate::objects::{Served, custom};
-use crate::server::Server;
+use crate::objects::{Served, custom, namespace};
+use crate::server::{Fate, Server};
 
 /// What may be held at once, whatever the objects are: pages of 24 MiB, each with a copy of its items;
 /// the blocks of the archive that are packed, and the parts that are uploaded, of a MiB or a few
-/// each. It is also what the whole process is to take at most.
+/// each.
 const BOUND: u64 = 96 << 20;
 /// What may be held of small objects, and how much more for each: they have a name in an index.
 const SMALL: u64 = 40 << 20;
@@ -63,6 +66,37 @@ async fn ten_thousand_namespaces_of_a_few_objects_each() {
     ];
     let server = Server::new(namespaces, kinds);
     there_and_back(&server, small(namespaces * 4)).await;
+}
+
+/// One list of each namespace only where nobody may list all of them at once, or that fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_namespaces_but_a_few_are_listed_at_once_and_the_few_left_out() {
+    let _alone = ALONE.lock().await;
+    let asked = all_but_a_few("none").await;
+    assert!(asked < 100, "{asked} requests");
+    for refused in ["selfsubjectaccessreviews", "/api/v1/secrets"] {
+        let asked = all_but_a_few(refused).await;
+        assert!(asked > 499, "{refused}: {asked} requests");
+    }
+}
+
+/// Backs up all namespaces but two where requests to a path are refused; tells how many there were.
+async fn all_but_a_few(refused: &'static str) -> u64 {
+    let kind = |resource, kind| Served::namespaced(resource, kind, 1000, 2);
+    let kinds = vec![kind("configmaps", "ConfigMap"), kind("secrets", "Secret")];
+    let decide = |is_refused| if is_refused { Fate::Refused(403, None) } else { Fate::Answered };
+    let server =
+        Server::new(500, kinds).deciding(move |asked| decide(asked.path.ends_with(refused)));
+    let location = Location::new();
+    let excluded_namespaces = vec!["kube-system".to_owned(), namespace(0)];
+    let spec = BackupSpec { excluded_namespaces, ..BackupSpec::default() };
+    let (report, _) = location.back_up_some(server.connect(IN_FLIGHT, None), spec).await;
+    assert_eq!(report.phase, Phase::Completed, "{:?}", report.errors);
+    let left_out = format!("/{}/", namespace(0));
+    let mut expected = server.archived();
+    expected.retain(|path| !path.replace(".json", "/").contains(&left_out));
+    assert_eq!(location.archived(), expected);
+    server.asked()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

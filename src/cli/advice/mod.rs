@@ -354,6 +354,10 @@ fn of_cluster(error: &cluster::Error) -> Advice {
         E::Expired { .. } => {
             "the cluster changes faster than it can be listed: try again when it is calmer".into()
         }
+        E::Unordered { .. } => {
+            "try again when the cluster is calmer, or leave the kind out: --exclude-resources"
+                .into()
+        }
         E::NotServed { .. } | E::Api { .. } | E::Decode { .. } | E::TooLarge { .. } => {
             "how is the API server? kubectl get --raw '/readyz?verbose' tells more".into()
         }

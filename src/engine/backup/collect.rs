@@ -70,7 +70,8 @@ async fn collect_into(context: &Context, intake: &mut Intake<'_>) -> Result<(), 
     super::ordered::collect(context, intake).await?;
     // Only now: a list that waits to be taken has a share of the requests and of the memory that
     // others need.
-    for (listing, error) in take_lists(context, intake).await? {
+    let refused = take_lists(context, intake, &intake.ready.plan.listings).await?;
+    for (listing, error) in take_one_by_one(context, intake, refused).await? {
         versions::list_stored(context, intake, listing, error).await?;
     }
     super::related::collect(context, intake).await?;
@@ -85,12 +86,12 @@ async fn collect_into(context: &Context, intake: &mut Intake<'_>) -> Result<(), 
 async fn take_lists(
     context: &Context,
     intake: &mut Intake<'_>,
+    listings: &[Listing],
 ) -> Result<Vec<(Listing, cluster::Error)>, Cause> {
     let ready = intake.ready;
     let (sender, mut received) = channel(0);
     let reading = async move {
-        let listings = stream::iter(&ready.plan.listings);
-        let all = listings.for_each_concurrent(context.limits.lists, |listing| {
+        let all = stream::iter(listings).for_each_concurrent(context.limits.lists, |listing| {
             let sent = read(context, ready, listing).map(Ok).forward(sender.clone());
             // Nobody receives any more where taking has failed, which is told.
             sent.map(drop)
@@ -114,6 +115,26 @@ async fn take_lists(
     };
     let ((), refused) = futures::try_join!(reading.map(Ok), taking)?;
     Ok(refused.into_values().collect())
+}
+
+/// Takes the objects of each namespace by itself where those of all could not be read: what is in the
+/// way may be in one that is left out.
+async fn take_one_by_one(
+    context: &Context,
+    intake: &mut Intake<'_>,
+    refused: Vec<(Listing, cluster::Error)>,
+) -> Result<Vec<(Listing, cluster::Error)>, Cause> {
+    let ready = intake.ready;
+    let is_partial = !ready.filters.namespaces.is_everything();
+    let is_whole = |listing: &Listing| listing.kind.namespaced && listing.namespace.is_none();
+    let (whole, mut left): (Vec<_>, Vec<_>) =
+        refused.into_iter().partition(|(listing, _)| is_partial && is_whole(listing));
+    for (Listing { kind, .. }, _) in whole {
+        let of = |name: &String| Listing { kind: kind.clone(), namespace: Some(name.clone()) };
+        let listings: Vec<_> = ready.plan.namespaces.iter().map(of).collect();
+        left.extend(take_lists(context, intake, &listings).await?);
+    }
+    Ok(left)
 }
 
 async fn take_page(intake: &mut Intake<'_>, kind: &Kind, page: &Page) -> Result<(), Cause> {

@@ -1,8 +1,8 @@
 //! What to list, in what order. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_api::ItemId;
+use bowline_api::{GroupResource, ItemId};
 use serde::Serialize;
 
 use super::hooks::PlannedHook;
@@ -102,7 +102,12 @@ pub struct LeftOut {
 pub(super) const NEEDED_VERBS: [&str; 4] = ["list", "create", "get", "delete"];
 
 /// Decides what to list.
-pub(super) fn plan(catalog: &Catalog, filters: &Filters, namespaces: Vec<String>) -> Plan {
+pub(super) fn plan(
+    catalog: &Catalog,
+    filters: &Filters,
+    namespaces: Vec<String>,
+    whole: &BTreeSet<GroupResource>,
+) -> Plan {
     let mut plan = Plan {
         first: Vec::new(),
         listings: Vec::new(),
@@ -115,12 +120,14 @@ pub(super) fn plan(catalog: &Catalog, filters: &Filters, namespaces: Vec<String>
         rights: Vec::new(),
         namespaces,
     };
+    let is_whole =
+        |kind: &Kind| filters.namespaces.is_everything() || whole.contains(&kind.resource);
     for kind in ordered(catalog) {
         match left_out(kind, filters) {
             Some(reason) => plan
                 .left_out
                 .push(LeftOut { name: kind.resource.to_string(), reason: reason.to_owned() }),
-            None => plan.listings.extend(listings(kind, filters, &plan.namespaces)),
+            None => plan.listings.extend(listings(kind, is_whole(kind), &plan.namespaces)),
         }
     }
     plan
@@ -151,9 +158,9 @@ fn left_out(kind: &Kind, filters: &Filters) -> Option<&'static str> {
     (!filters.includes_kind(kind)).then_some("the filters leave it out")
 }
 
-fn listings(kind: &Kind, filters: &Filters, namespaces: &[String]) -> Vec<Listing> {
+fn listings(kind: &Kind, is_whole: bool, namespaces: &[String]) -> Vec<Listing> {
     let listing = |namespace| Listing { kind: kind.clone(), namespace };
-    if !kind.namespaced || filters.namespaces.is_everything() {
+    if !kind.namespaced || is_whole {
         return vec![listing(None)];
     }
     namespaces.iter().map(|namespace| listing(Some(namespace.clone()))).collect()
@@ -173,8 +180,6 @@ fn as_texts<S: serde::Serializer>(ids: &[ItemId], serializer: S) -> Result<S::Ok
 
 #[cfg(test)]
 mod tests {
-    use bowline_api::GroupResource;
-
     use super::*;
     use crate::engine::model::filter::NamespaceFilter;
 
@@ -213,7 +218,8 @@ mod tests {
 
     #[test]
     fn without_filters_every_kind_is_read_once_for_all_namespaces() {
-        let plan = plan(&catalog(), &Filters::default(), vec!["a".into(), "b".into()]);
+        let plan =
+            plan(&catalog(), &Filters::default(), vec!["a".into(), "b".into()], &<_>::default());
         let names: Vec<String> = listed(&plan).into_iter().map(|(name, _)| name).collect();
         assert_eq!(
             names,
@@ -231,17 +237,29 @@ mod tests {
 
     #[test]
     fn what_cannot_be_created_again_is_left_out_with_that_reason() {
-        let plan = plan(&catalog(), &Filters::default(), Vec::new());
+        let plan = plan(&catalog(), &Filters::default(), Vec::new(), &<_>::default());
         let reason = |name: &str| plan.left_out.iter().find(|l| l.name == name).unwrap();
         assert_eq!(reason("bindings").reason, "it cannot be listed and created");
     }
 
     #[test]
     fn named_namespaces_are_read_one_by_one_and_the_cluster_not_at_all() {
-        let namespaces = NamespaceFilter::new(&["a".into(), "b".into()], &[]).unwrap();
+        let names = vec!["a".to_owned(), "b".to_owned()];
+        let namespaces = NamespaceFilter::new(&names, &[]).unwrap();
         let filters = Filters { namespaces, ..Filters::default() };
-        let plan = plan(&catalog(), &filters, vec!["a".into(), "b".into()]);
+        let plan = plan(&catalog(), &filters, names, &<_>::default());
         assert_eq!(listed(&plan)[..2], [("pods".into(), Some("a")), ("pods".into(), Some("b"))]);
         assert!(listed(&plan).iter().all(|(_, namespace)| namespace.is_some()));
+    }
+
+    #[test]
+    fn a_kind_may_be_read_once_for_all_namespaces_although_some_are_left_out() {
+        let names = vec!["a".to_owned(), "b".to_owned()];
+        let namespaces = NamespaceFilter::new(&names, &[]).unwrap();
+        let filters = Filters { namespaces, ..Filters::default() };
+        let plan =
+            plan(&catalog(), &filters, names, &BTreeSet::from([GroupResource::core("pods")]));
+        assert_eq!(listed(&plan)[0], ("pods".into(), None));
+        assert!(listed(&plan)[1..].iter().all(|(_, namespace)| namespace.is_some()));
     }
 }

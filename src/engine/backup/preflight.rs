@@ -14,7 +14,8 @@ use super::reach;
 use super::rights;
 use super::versions::{self, ApiVersions};
 use crate::engine::cluster::{ListScope, Version};
-use crate::engine::context::Context;
+use crate::engine::context::rights::of_cluster;
+use crate::engine::context::{Access, Context, Granted};
 use crate::engine::event::{Event, Stage};
 use crate::engine::model::backup::BackupSpec;
 use crate::engine::model::filter::{Filters, NamespaceFilter, Order, closest};
@@ -24,6 +25,10 @@ use crate::engine::model::{Catalog, Kind, Meta};
 use crate::engine::report::Problem;
 use crate::engine::store::{BackupState, check_name};
 use bowline_api::GroupResource;
+
+/// So many namespaces are listed one by one, whatever else there is; and any number that is less than
+/// half of all.
+const MOST_ONE_BY_ONE: usize = 100;
 
 /// What a backup is asked for.
 #[derive(Clone, Debug, Default)]
@@ -107,8 +112,9 @@ pub(super) async fn check(context: &Context, request: &Request) -> Result<Ready,
         .iter()
         .map(|namespace| namespace.name.clone())
         .filter(|name| filters.namespaces.includes(name))
-        .collect();
-    let mut plan = plan::plan(&catalog, &filters, included);
+        .collect::<Vec<_>>();
+    let whole = listed_whole(context, &catalog, &filters, included.len(), namespaces.len()).await;
+    let mut plan = plan::plan(&catalog, &filters, included, &whole);
     if request.api_versions == ApiVersions::All {
         plan.add_further_versions(&catalog);
     }
@@ -136,6 +142,28 @@ pub(super) async fn check(context: &Context, request: &Request) -> Result<Ready,
     (ready.hooks, ready.unknown_hooks) = (pods, unknown);
     ready.plan.hooks = hooks::planned(&ready.hooks);
     Ok(ready)
+}
+
+/// The kinds that are listed once for all namespaces although not all are wanted: that is less work
+/// than hundreds of lists, but takes more of a right, which who names the namespaces may not have.
+async fn listed_whole(
+    context: &Context,
+    catalog: &Catalog,
+    filters: &Filters,
+    included: usize,
+    all: usize,
+) -> BTreeSet<GroupResource> {
+    let is_everything = filters.namespaces.is_everything();
+    if is_everything || included <= MOST_ONE_BY_ONE || included * 2 < all {
+        return BTreeSet::new();
+    }
+    let kinds = catalog.kinds.iter().filter(|kind| kind.namespaced && filters.includes_kind(kind));
+    let resources: BTreeSet<_> = kinds.map(|kind| kind.resource.clone()).collect();
+    let access = |resource| Access { verb: "list", resource, namespace: None };
+    let rights = of_cluster(context, resources.iter().cloned().map(access).collect()).await;
+    let granted = resources.into_iter().zip(rights);
+    let granted = granted.filter(|(_, right)| right.granted == Granted::Yes);
+    granted.map(|(resource, _)| resource).collect()
 }
 
 async fn check_free(context: &Context, request: &Request) -> Result<Option<Replaced>, Error> {

@@ -89,6 +89,15 @@ pub enum Error {
         /// How often it was begun again without getting any further.
         times: u32,
     },
+    /// A list expired (410), and where it was cannot be told from the order of its items.
+    #[error(
+        "failed to {request}: the list expired before it was read to its end, and its items do not come in the order \
+         of their names, so that it cannot be taken up again"
+    )]
+    Unordered {
+        /// What was tried.
+        request: String,
+    },
     /// The server refused for any other reason.
     #[error("failed to {request}: {message}")]
     Api {
@@ -136,7 +145,7 @@ impl Error {
             Self::Unauthorized { .. } => Some(401),
             Self::Forbidden { .. } => Some(403),
             Self::NotServed { .. } => Some(404),
-            Self::Expired { .. } => Some(410),
+            Self::Expired { .. } | Self::Unordered { .. } => Some(410),
             Self::Api { code, .. } => Some(*code),
             _ => None,
         }
@@ -148,7 +157,7 @@ impl Error {
             Self::Unauthorized { .. } => Some("Unauthorized"),
             Self::Forbidden { .. } => Some("Forbidden"),
             Self::NotServed { .. } => Some("NotFound"),
-            Self::Expired { .. } => Some("Expired"),
+            Self::Expired { .. } | Self::Unordered { .. } => Some("Expired"),
             Self::Api { reason, .. } if !reason.is_empty() => Some(reason),
             _ => None,
         }

@@ -34,7 +34,7 @@ pub struct ListScope {
     pub label_selector: Option<String>,
 }
 
-/// Some items of a list, in the order of `namespace/name`.
+/// Some items of a list, in the server's order.
 ///
 /// A page holds its share of the memory for pages until it is dropped: whoever keeps one while
 /// asking for another may wait for ever.
@@ -50,7 +50,8 @@ impl Cluster {
     ///
     /// A list that takes longer than the server keeps its state (5 minutes by default) is taken up
     /// again where it was, at a later state: no object that was there all the time is missed or
-    /// seen twice.
+    /// seen twice. That rests on the order of its items, which the servers of aggregated APIs may
+    /// not keep: a list of theirs that expires has failed.
     pub fn list(&self, kind: &Kind, scope: &ListScope) -> BoxStream<'static, Result<Page, Error>> {
         let listing = Listing::new(self.clone(), kind.clone(), scope.clone());
         stream::try_unfold(listing, |mut listing| async move {
@@ -66,8 +67,11 @@ struct Listing {
     kind: Kind,
     scope: ListScope,
     position: Position,
-    /// The key of the last item given out; what is not after it was seen already.
+    /// The key of the last item given out.
     last: Option<String>,
+    /// Whether it was begun again: what is not after `last` was given out already.
+    again: bool,
+    order: Order,
     /// How many items to ask for.
     items: usize,
     /// How many bytes of a reply to take.
@@ -82,11 +86,29 @@ enum Position {
     End,
 }
 
+/// Whether the items come by their keys, as those of the API server itself do.
+#[derive(Debug, Default)]
+struct Order {
+    /// The key of the last item that was read.
+    last: Option<String>,
+    is_broken: bool,
+}
+
+impl Order {
+    fn note(&mut self, items: &[Listed]) {
+        let (Some(first), Some(last)) = (items.first(), items.last()) else { return };
+        let is_after = self.last.as_ref().is_none_or(|before| first.key() > *before);
+        self.is_broken |= !is_after || !items.is_sorted_by(|a, b| a.key_bytes().lt(b.key_bytes()));
+        self.last = Some(last.key());
+    }
+}
+
 impl Listing {
     fn new(cluster: Cluster, kind: Kind, scope: ListScope) -> Self {
         let position = Position::Start;
         let (items, limit) = (FIRST_ITEMS, PAGE_BYTES);
-        Self { cluster, kind, scope, position, last: None, items, limit, expired: 0 }
+        let (last, again, order) = (None, false, Order::default());
+        Self { cluster, kind, scope, position, last, again, order, items, limit, expired: 0 }
     }
 
     async fn next_page(&mut self) -> Result<Option<Page>, Error> {
@@ -136,8 +158,11 @@ impl Listing {
             .map_err(|source| Error::Decode { request: call.request(), source: source.into() })?;
         self.size_next(body.len(), items.len());
         self.position = next.map_or(Position::End, Position::After);
-        if let Some(last) = &self.last {
-            items.retain(|item| item.key() > *last);
+        self.order.note(&items);
+        if self.again {
+            self.check_order(call)?;
+            let last = self.last.as_deref().unwrap_or_default();
+            items.retain(|item| item.key_bytes().gt(last.bytes()));
         }
         let Some(newest) = items.last() else { return Ok(None) };
         self.last = Some(newest.key());
@@ -162,12 +187,27 @@ impl Listing {
             }
             ref error if error.status() == Some(410) => {
                 self.expired += 1;
+                self.again = true;
                 // The server's token leads to the same place at a later state.
-                self.position = failure.resume.map_or(Position::Start, Position::After);
+                self.position = if let Some(token) = failure.resume {
+                    Position::After(token)
+                } else {
+                    self.order.last = None;
+                    Position::Start
+                };
+                self.check_order(call)?;
                 self.check_progress(call)
             }
             error => Err(error),
         }
+    }
+
+    /// Fails where it cannot be told which items were given out before the list was begun again.
+    fn check_order(&self, call: &Call) -> Result<(), Error> {
+        if self.order.is_broken {
+            return Err(Error::Unordered { request: call.request() });
+        }
+        Ok(())
     }
 
     fn check_progress(&self, call: &Call) -> Result<(), Error> {

@@ -35,6 +35,12 @@ impl Listed {
             None => self.meta.name.clone(),
         }
     }
+
+    /// The bytes of its [key](Self::key).
+    pub(super) fn key_bytes(&self) -> impl Iterator<Item = u8> {
+        let namespace = self.meta.namespace.iter().flat_map(|it| it.bytes().chain([b'/']));
+        namespace.chain(self.meta.name.bytes())
+    }
 }
 
 /// The items of a page, and where the next one begins.

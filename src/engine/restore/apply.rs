@@ -26,9 +26,7 @@ impl Execution<'_> {
         row: &Row<'_>,
         catalog: &Catalog,
     ) -> Result<(), Cause> {
-        let room = self.room.of(row.entry.size()).await;
         let outcome = self.carry_out(index, row, catalog).await?;
-        drop(room);
         self.conclude(index, row, outcome);
         Ok(())
     }
@@ -50,6 +48,8 @@ impl Execution<'_> {
         if !self.admits(row, &kind, &target).await? {
             return Ok(Outcome::Failed);
         }
+        // Until here it may have waited for long, and held nothing.
+        let _room = self.room.of(row.entry.size()).await;
         let (_, object) = select::read(self.ready, row.entry)?;
         if let Some(problem) = self.held_back(row, &target, &object) {
             return Ok(self.failed(problem));
@@ -118,7 +118,7 @@ impl Execution<'_> {
                 self.owners.remember(Unlinked { row: index, kind, awaits });
             } else {
                 let made = Made { row: index, kind, prepared };
-                self.link(&made, &standing, Some(live.clone()), false).await?;
+                self.link(&made, &standing, Some(live), false).await?;
             }
             if let Some(status) = &prepared.status {
                 self.write_status(kind, id, status).await?;

@@ -30,7 +30,7 @@ use crate::engine::model::Catalog;
 use crate::engine::model::kinds::Step;
 use crate::engine::report::{ItemCounts, Problem};
 
-/// How long a definition may take to be established.
+/// How long it may take until a definition is established, or the next one of several.
 const ESTABLISHED: Duration = Duration::from_mins(1);
 /// How often it is asked whether the target serves a kind.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -143,9 +143,14 @@ impl<'a> Execution<'a> {
     /// Carries out all steps in order.
     pub(super) async fn steps(&self) -> Result<(), Cause> {
         let mut catalog = self.ready.catalog.clone();
+        let mut defined = self.defined();
         self.report_plan();
         self.complete_statuses().await?;
         for step in Step::ALL.into_iter().filter(|step| !ELSEWHERE.contains(step)) {
+            if self.needs(step, &defined) {
+                defined.clear();
+                catalog = self.established(&catalog).await?;
+            }
             catalog = self.take(step, catalog).await?;
             self.relink().await?;
             // Nobody listens where no volume is restored.
@@ -166,16 +171,25 @@ impl<'a> Execution<'a> {
             _ => {}
         }
         let is_now = |row: &Row<'_>| row.step == step && step != Step::Backends;
-        let made = self.make(is_now, &catalog).await?;
-        if step == Step::Definitions && (made > 0 || self.has_defined()) {
-            return self.established(&catalog).await;
-        }
+        self.make(is_now, &catalog).await?;
         Ok(catalog)
     }
 
-    /// Whether an interrupted run made a definition, which may not be established yet.
-    fn has_defined(&self) -> bool {
-        self.plan.rows.iter().any(|row| row.step == Step::Definitions && row.ours)
+    /// The kinds whose definitions this run makes, or an interrupted one made: they may not be
+    /// established yet.
+    fn defined(&self) -> BTreeSet<GroupResource> {
+        let rows = self.plan.rows.iter().filter(|row| row.step == Step::Definitions);
+        let rows = rows.filter(|row| row.is_applied() || row.ours);
+        rows.filter_map(|row| row.entry.name().parse().ok()).collect()
+    }
+
+    /// Whether a step is the first for which definitions must be established. Until then the server
+    /// takes them in while other objects are made, which takes it a second or more.
+    fn needs(&self, step: Step, defined: &BTreeSet<GroupResource>) -> bool {
+        let is_one = |row: &Row<'_>| row.step == step && defined.contains(row.entry.resource());
+        !defined.is_empty()
+            && step > Step::Definitions
+            && (step >= Step::CustomResources || self.plan.rows.iter().any(is_one))
     }
 
     /// Does what must wait until workloads are ready.
@@ -297,43 +311,42 @@ impl<'a> Execution<'a> {
         Ok(())
     }
 
-    /// Makes the objects of the plan that are due; gives back how many.
+    /// Makes the objects of the plan that are due.
     pub(super) async fn make(
         &self,
         is_due: impl Fn(&Row<'_>) -> bool + Send + Sync,
         catalog: &Catalog,
-    ) -> Result<usize, Cause> {
-        let mut done = 0;
+    ) -> Result<(), Cause> {
         for turn in Turn::ALL {
             let rows = self.plan.rows.iter().enumerate();
             let rows = rows.filter(|(_, row)| is_due(row) && row.turn == turn);
             let rows = rows.filter(|(_, row)| row.is_applied());
-            done += stream::iter(rows)
+            stream::iter(rows)
                 .map(|(index, row)| self.restore(index, row, catalog))
                 .buffer_unordered(self.context.limits.creates)
-                .try_fold(0, async |count, ()| Ok(count + 1))
+                .try_collect::<()>()
                 .await?;
         }
-        Ok(done)
+        Ok(())
     }
 
-    /// Waits until the definitions of this step can be used, and reads what the target serves then.
+    /// Waits until the definitions can be used, and reads what the target serves then.
     async fn established(&self, catalog: &Catalog) -> Result<Catalog, Cause> {
         let rows =
             self.plan.rows.iter().filter(|row| row.step == Step::Definitions && row.is_made());
-        let until = Instant::now() + ESTABLISHED;
+        let until = Mutex::new(Instant::now() + ESTABLISHED);
         let kinds: Vec<Option<GroupResource>> = stream::iter(rows)
-            .map(|row| self.established_by(until, row, catalog))
+            .map(|row| self.established_by(&until, row, catalog))
             .buffered(self.context.limits.creates)
             .try_collect()
             .await?;
         self.serving(&kinds.into_iter().flatten().collect::<Vec<_>>()).await
     }
 
-    /// Waits until a definition can be used; all of them together have the time that one has.
+    /// Waits until a definition can be used, for so long as one after the other gets there.
     async fn established_by(
         &self,
-        until: Instant,
+        until: &Mutex<Instant>,
         row: &Row<'_>,
         catalog: &Catalog,
     ) -> Result<Option<GroupResource>, Cause> {
@@ -341,17 +354,25 @@ impl<'a> Execution<'a> {
         let name = row.entry.name();
         let established =
             |object: Option<&Object>| object.filter(|o| is_established(o)).map(|_| ());
-        let left = until.saturating_duration_since(Instant::now());
-        let waited = self.context.cluster.wait_for(&kind, None, name, left, established).await;
-        let Some(waited) = self.settle_as("await", waited, &row.entry.id())? else {
-            return Ok(None);
-        };
-        if waited.is_none() {
-            let message = format!("not established within {} s", ESTABLISHED.as_secs());
-            self.journal.error(Problem::of_item(&row.entry.id(), "await", message));
-            return Ok(None);
+        let deadline = || *until.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let before = deadline();
+            let left = before.saturating_duration_since(Instant::now());
+            let waited = self.context.cluster.wait_for(&kind, None, name, left, established).await;
+            let Some(waited) = self.settle_as("await", waited, &row.entry.id())? else {
+                return Ok(None);
+            };
+            if waited.is_some() {
+                let later = Instant::now() + ESTABLISHED;
+                *until.lock().unwrap_or_else(PoisonError::into_inner) = later;
+                return Ok(name.parse().ok());
+            }
+            if deadline() <= before {
+                let message = format!("not established within {} s", ESTABLISHED.as_secs());
+                self.journal.error(Problem::of_item(&row.entry.id(), "await", message));
+                return Ok(None);
+            }
         }
-        Ok(name.parse().ok())
     }
 
     /// Waits until the aggregated APIs answer whose objects come next.

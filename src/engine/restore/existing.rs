@@ -37,6 +37,13 @@ struct Group {
     rows: Vec<u32>,
 }
 
+impl Group {
+    /// Whether it is of several namespaces, listed as one.
+    fn is_whole(&self) -> bool {
+        self.kind.namespaced && self.namespace.is_none()
+    }
+}
+
 /// What the live object of a row says.
 struct Found {
     row: usize,
@@ -115,12 +122,12 @@ pub(super) async fn compare(
     let Plan { rows, preparation, .. } = &*plan;
     let judge = Judge { context, ready, rows, preparation, volumes, policy };
     let judge = &judge;
-    let found: Vec<Look> = stream::iter(groups)
+    let found: Vec<Vec<Look>> = stream::iter(groups)
         .map(|group| async move { judge.look(group).await })
         .buffer_unordered(context.limits.lists)
         .try_collect()
         .await?;
-    for look in found {
+    for look in found.into_iter().flatten() {
         look.tell(&mut plan.rows);
     }
     dependents::spare(context, ready, plan).await
@@ -169,7 +176,7 @@ pub(super) async fn list(
 const FEW: usize = 16;
 
 /// Whether a kind is to be listed in the whole target rather than in so many of its namespaces: they
-/// are most of it, and that is allowed.
+/// are at least half of it, and that is allowed.
 async fn is_listed_whole(
     context: &Context,
     namespaces: &Namespaces,
@@ -182,21 +189,16 @@ async fn is_listed_whole(
 
 /// Puts the groups of a kind together that are listed as one.
 async fn together(context: &Context, namespaces: &Namespaces, groups: Vec<Group>) -> Vec<Group> {
-    let mut all: Vec<Group> = Vec::new();
     let is_of_one_kind = |one: &Group, other: &Group| one.kind == other.kind;
-    for of_kind in groups.chunk_by(is_of_one_kind) {
-        let Some(first) = of_kind.first().filter(|group| group.namespace.is_some()) else {
-            all.extend(of_kind.iter().cloned());
-            continue;
-        };
-        if is_listed_whole(context, namespaces, &first.kind.resource, of_kind.len()).await {
-            let rows = of_kind.iter().flat_map(|group| group.rows.iter().copied()).collect();
-            all.push(Group { kind: first.kind.clone(), namespace: None, rows });
-        } else {
-            all.extend(of_kind.iter().cloned());
+    let of_kind = stream::iter(groups.chunk_by(is_of_one_kind)).map(|of_kind| async move {
+        let [Group { kind, namespace: Some(_), .. }, ..] = of_kind else { return of_kind.to_vec() };
+        if !is_listed_whole(context, namespaces, &kind.resource, of_kind.len()).await {
+            return of_kind.to_vec();
         }
-    }
-    all
+        let rows = of_kind.iter().flat_map(|group| group.rows.iter().copied()).collect();
+        vec![Group { kind: kind.clone(), namespace: None, rows }]
+    });
+    of_kind.buffered(context.limits.lists).collect::<Vec<_>>().await.concat()
 }
 
 fn groups(ready: &Ready, plan: &Plan<'_>, namespaces: &Namespaces) -> Vec<Group> {
@@ -239,18 +241,45 @@ fn is_of_one_api(kind: &Kind, error: &cluster::Error) -> bool {
     is_answer && !is_built_in_group(&kind.resource.group)
 }
 
+/// What a list told of a group; one API that does not answer does not keep all others from being
+/// restored.
+fn told(group: Group, found: Result<Vec<Found>, Error>) -> Result<Look, Error> {
+    match found {
+        Ok(found) => Ok(Look::Seen(found)),
+        Err(Error::Cluster(error)) if is_of_one_api(&group.kind, &error) => Ok(Look::Blind {
+            rows: group.rows.into_iter().map(|row| row as usize).collect(),
+            reason: format!("whether it is there is not known: {}", chain(&error)),
+        }),
+        Err(error) => Err(error),
+    }
+}
+
 impl Judge<'_> {
-    /// Looks for what is there; one API that does not answer does not keep all others from being
-    /// restored.
-    async fn look(&self, group: Group) -> Result<Look, Error> {
+    /// Looks for what is there. What keeps a list of all namespaces from being read may be in one that
+    /// the restore has nothing to do with.
+    async fn look(&self, group: Group) -> Result<Vec<Look>, Error> {
         match self.look_up(&group).await {
-            Ok(found) => Ok(Look::Seen(found)),
-            Err(Error::Cluster(error)) if is_of_one_api(&group.kind, &error) => Ok(Look::Blind {
-                rows: group.rows.into_iter().map(|row| row as usize).collect(),
-                reason: format!("whether it is there is not known: {}", chain(&error)),
-            }),
-            Err(error) => Err(error),
+            Err(Error::Cluster(error)) if group.is_whole() && !error.is_unreachable() => {
+                let parts = stream::iter(self.parts(group));
+                let looks = parts.then(|part| async move {
+                    let found = self.look_up(&part).await;
+                    told(part, found)
+                });
+                looks.try_collect().await
+            }
+            found => Ok(vec![told(group, found)?]),
         }
+    }
+
+    /// A group of several namespaces, namespace by namespace.
+    fn parts(&self, group: Group) -> Vec<Group> {
+        let mut parts: BTreeMap<Option<String>, Vec<u32>> = BTreeMap::new();
+        for row in group.rows {
+            let id = self.preparation.target(&self.rows[row as usize].entry.id());
+            parts.entry(id.namespace).or_default().push(row);
+        }
+        let part = |(namespace, rows)| Group { kind: group.kind.clone(), namespace, rows };
+        parts.into_iter().map(part).collect()
     }
 
     async fn look_up(&self, group: &Group) -> Result<Vec<Found>, Error> {

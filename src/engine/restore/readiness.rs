@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use bowline_api::{GroupResource, ItemId};
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
@@ -216,26 +216,37 @@ async fn look(execution: &Execution<'_>, awaited: &mut [Awaited]) -> Result<(), 
         let ItemId { resource, namespace, .. } = id(execution, workload);
         groups.entry((resource, namespace)).or_default().push(workload);
     }
-    for ((_, namespace), group) in groups {
-        let entry = &execution.plan.rows[group[0].row].entry;
-        let Some(kind) = kind_of(&execution.ready.catalog, entry) else { continue };
-        let named = group.into_iter().map(|workload| (id(execution, workload).name, workload));
-        let mut unseen: HashMap<String, &mut Awaited> = named.collect();
-        let scope = ListScope { namespace, label_selector: None };
-        let mut pages = execution.context.cluster.list(&kind, &scope);
-        while let Some(page) = pages.try_next().await? {
-            let seen = page.items.iter();
-            let seen = seen.filter_map(|it| Some((unseen.remove(&it.meta.name)?, &it.json)));
-            for (workload, json) in seen {
-                let live: Object = serde_json::from_slice(json).unwrap_or_default();
-                workload.missing = missing(&live, workload.lost);
-                workload.failures = failures(&live);
-            }
+    stream::iter(groups)
+        .map(|((_, namespace), group)| look_at(execution, namespace, group))
+        .buffer_unordered(execution.context.limits.lists)
+        .try_collect()
+        .await
+}
+
+/// Looks at the workloads of one kind and namespace.
+async fn look_at(
+    execution: &Execution<'_>,
+    namespace: Option<String>,
+    group: Vec<&mut Awaited>,
+) -> Result<(), Cause> {
+    let entry = &execution.plan.rows[group[0].row].entry;
+    let Some(kind) = kind_of(&execution.ready.catalog, entry) else { return Ok(()) };
+    let named = group.into_iter().map(|workload| (id(execution, workload).name, workload));
+    let mut unseen: HashMap<String, &mut Awaited> = named.collect();
+    let scope = ListScope { namespace, label_selector: None };
+    let mut pages = execution.context.cluster.list(&kind, &scope);
+    while let Some(page) = pages.try_next().await? {
+        let seen = page.items.iter();
+        let seen = seen.filter_map(|it| Some((unseen.remove(&it.meta.name)?, &it.json)));
+        for (workload, json) in seen {
+            let live: Object = serde_json::from_slice(json).unwrap_or_default();
+            workload.missing = missing(&live, workload.lost);
+            workload.failures = failures(&live);
         }
-        for workload in unseen.into_values() {
-            workload.missing = Some("it is gone".to_owned());
-            workload.failures.clear();
-        }
+    }
+    for workload in unseen.into_values() {
+        workload.missing = Some("it is gone".to_owned());
+        workload.failures.clear();
     }
     Ok(())
 }

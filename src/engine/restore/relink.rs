@@ -1,5 +1,7 @@
 //! Gives objects back what a POST cannot carry: owners with new UIDs, and who manages their fields.
 
+use std::borrow::Cow;
+
 use futures::{TryStreamExt as _, stream};
 use serde_json::Value;
 
@@ -126,7 +128,7 @@ impl Execution<'_> {
         &self,
         made: &Made<'_>,
         standing: &Standing,
-        live: Option<Object>,
+        live: Option<&Object>,
         last: bool,
     ) -> Result<(), Cause> {
         match self.patch_links(made, &standing.references, live).await {
@@ -160,18 +162,18 @@ impl Execution<'_> {
         &self,
         made: &Made<'_>,
         owners: &[Value],
-        mut live: Option<Object>,
+        mut live: Option<&Object>,
     ) -> Result<(), cluster::Error> {
         let Made { kind, prepared, .. } = *made;
         let (cluster, id) = (&self.context.cluster, &prepared.id);
         let namespace = id.namespace.as_deref();
         let mut attempt = 1;
         loop {
-            let known = if live.is_some() {
-                live.take()
+            let known = if let Some(live) = live.take() {
+                Some(Cow::Borrowed(live))
             } else {
                 self.follow_up();
-                cluster.get(kind, namespace, &id.name).await?
+                cluster.get(kind, namespace, &id.name).await?.map(Cow::Owned)
             };
             let managers = prepared.managed_fields.as_ref();
             let patch = known.and_then(|live| links::patch(&live, owners, managers));

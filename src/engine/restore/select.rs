@@ -23,6 +23,16 @@ pub(super) fn read(ready: &Ready, entry: Entry<'_>) -> Result<(Meta, Map<String,
     Ok((meta.unwrap_or_default(), object))
 }
 
+/// Reads the metadata of one object alone: what else there is need not be parsed.
+fn read_meta(ready: &Ready, entry: Entry<'_>) -> Result<Meta, Cause> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        metadata: Meta,
+    }
+    let json = ready.opened.contents.read(entry)?;
+    Ok(serde_json::from_slice(&json).map(|head: Head| head.metadata).unwrap_or_default())
+}
+
 /// Reads one object while it is planned: an archive that cannot be read ends that.
 pub(super) fn object(ready: &Ready, entry: Entry<'_>) -> Result<Map<String, Value>, Error> {
     read(ready, entry).map(|(_, object)| object).map_err(|cause| damaged(ready, cause))
@@ -72,7 +82,11 @@ impl Selection<'_> {
             if !self.may_be_included(&entry) {
                 continue;
             }
-            let (meta, object) = read(self.ready, entry)?;
+            let (meta, object) = if has_relations(entry.resource()) {
+                read(self.ready, entry)?
+            } else {
+                (read_meta(self.ready, entry)?, Map::new())
+            };
             if self.included(&entry, &meta) {
                 self.choose(entry, &object, &mut needed);
             }

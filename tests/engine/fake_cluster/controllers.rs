@@ -110,6 +110,9 @@ fn namespace(objects: &mut Objects, mut namespace: Value) {
 }
 
 fn definition(objects: &mut Objects, mut definition: Value) {
+    if objects.is_establishing(definition["metadata"]["name"].as_str().unwrap_or_default()) {
+        return;
+    }
     let condition = |kind: &str| json!({"type": kind, "status": "True"});
     definition["status"] =
         json!({"conditions": [condition("NamesAccepted"), condition("Established")]});

@@ -141,6 +141,11 @@ impl FakeCluster {
         }
     }
 
+    /// Lets a new definition be established only when it was looked at so often.
+    pub(crate) fn establish_after(&self, looks: usize) {
+        self.lock().looks = looks;
+    }
+
     /// Lets the creation of objects of a resource be refused, or no longer.
     pub(crate) fn refuse_creates(&self, resource: &str, refuse: bool) {
         let mut objects = self.lock();

@@ -10,6 +10,8 @@ use super::kinds::Served;
 /// A status code and a body.
 pub(super) type Reply = (u16, Value);
 
+const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
+
 /// All that the cluster knows.
 #[derive(Clone, Debug)]
 pub(crate) struct Objects {
@@ -26,6 +28,10 @@ pub(crate) struct Objects {
     pub(super) unconverted: BTreeSet<String>,
     /// Resources that are served, and whose server does not answer.
     pub(super) silent: BTreeSet<String>,
+    /// How often a new definition is looked at until it is established.
+    pub(super) looks: usize,
+    /// Definitions that are not established yet, and how often they are looked at until then.
+    establishing: BTreeMap<String, usize>,
     /// Resources of which nothing can be created.
     pub(super) uncreatable: BTreeSet<String>,
     /// Objects that nobody may change, by `configmaps/shop/c`.
@@ -61,6 +67,8 @@ impl Objects {
             forbidden: BTreeSet::new(),
             unconverted: BTreeSet::new(),
             silent: BTreeSet::new(),
+            looks: 0,
+            establishing: BTreeMap::new(),
             uncreatable: BTreeSet::new(),
             unchangeable: BTreeSet::new(),
             denied: BTreeSet::new(),
@@ -120,6 +128,9 @@ impl Objects {
     /// Stores a new object; its status is for controllers to set.
     pub(super) fn insert(&mut self, kind: &Served, mut object: Value) {
         let (key, resource) = (key_of(&object["metadata"]), kind.name());
+        if resource == DEFINITIONS && self.looks > 0 {
+            self.establishing.insert(key.clone(), self.looks);
+        }
         self.made += 1;
         let metadata = &mut object["metadata"];
         metadata["uid"] = json!(format!("{}-{:04}", self.cluster, self.made));
@@ -167,11 +178,29 @@ impl Objects {
         }
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        if resource == "customresourcedefinitions.apiextensions.k8s.io" {
+        if resource == DEFINITIONS && !self.establishing.contains_key(key) {
             self.served.retain(|it| !it.custom || it.name() != key);
             self.served.extend(Served::defined_by(&object));
         }
         objects.insert(key.to_owned(), object);
+    }
+
+    pub(super) fn is_establishing(&self, definition: &str) -> bool {
+        self.establishing.contains_key(definition)
+    }
+
+    /// Somebody looks at an object: once it is looked at often enough, a definition is established.
+    pub(super) fn look(&mut self, resource: &str, key: &str) {
+        if resource != DEFINITIONS {
+            return;
+        }
+        let Some(left) = self.establishing.get_mut(key) else { return };
+        *left -= 1;
+        if *left == 0 {
+            self.establishing.remove(key);
+            self.changes.push(format!("established {key}"));
+            controllers::settle(self);
+        }
     }
 
     /// Merges a patch into an object (RFC 7386).

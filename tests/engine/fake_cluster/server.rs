@@ -138,10 +138,13 @@ impl Call {
             ("GET", Some(key)) if objects.forbidden.contains(&format!("{resource}/{key}")) => {
                 status(403, "Forbidden", &format!("{key} is forbidden"), "")
             }
-            ("GET", Some(key)) => match objects.get(&resource, &key) {
-                Some(object) => (200, target.kind.converted(object)),
-                None => not_found(&resource, &key),
-            },
+            ("GET", Some(key)) => {
+                objects.look(&resource, &key);
+                match objects.get(&resource, &key) {
+                    Some(object) => (200, target.kind.converted(object)),
+                    None => not_found(&resource, &key),
+                }
+            }
             ("POST", None) => {
                 let mut object = self.body.clone();
                 if let Some(namespace) = &target.namespace {

@@ -162,6 +162,34 @@ async fn a_list_that_gets_no_further_is_given_up() {
     }
 }
 
+/// As the servers of aggregated APIs may.
+#[tokio::test]
+async fn items_in_any_order_are_all_given_out() {
+    let (cluster, _) = Cluster::scripted(vec![
+        page(&["b/2", "b/1"], "1", 0),
+        page(&["a/1", "c/1"], "2", 0),
+        page(&["a/2"], "", 0),
+    ]);
+    let pages = listed(&cluster).await.unwrap();
+    assert_eq!(keys(&pages), ["b/2", "b/1", "a/1", "c/1", "a/2"]);
+}
+
+#[tokio::test]
+async fn a_list_in_any_order_that_expires_has_failed() {
+    let within_a_page = vec![page(&["b/2", "b/1"], "1", 0), gone("")];
+    let between_pages = vec![page(&["b/1"], "1", 0), page(&["a/1"], "2", 0), gone("later")];
+    let only_later = vec![page(&["b/1"], "1", 0), gone(""), page(&["c/1", "a/1"], "", 0)];
+    let when_begun_again =
+        vec![page(&["b/1"], "1", 0), gone(""), page(&["c/1"], "2", 0), page(&["a/1"], "", 0)];
+    let after_a_token = vec![page(&["b/1"], "1", 0), gone("later"), page(&["a/1"], "", 0)];
+    let scripts = [within_a_page, between_pages, only_later, when_begun_again, after_a_token];
+    for script in scripts {
+        let (cluster, _) = Cluster::scripted(script);
+        let error = listed(&cluster).await.unwrap_err();
+        assert!(matches!(error, Error::Unordered { .. }), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_kind_that_vanished_is_told_apart() {
     let (cluster, _) = Cluster::scripted(vec![Reply::text(404, "404 page not found")]);

@@ -8,7 +8,7 @@ use super::order::ROWS;
 /// One step of a restore. Objects of a step are created side by side, those of a later step after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
-    /// Custom resource definitions, awaited until they are established.
+    /// Custom resource definitions; they are awaited before the first step that needs one of them.
     Definitions,
     /// Namespaces.
     Namespaces,
