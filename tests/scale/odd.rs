@@ -123,24 +123,34 @@ async fn a_hundred_thousand_secrets_in_one_namespace() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restore_over_what_is_all_there_asks_once_for_each_kind_and_changes_nothing() {
     let _alone = ALONE.lock().await;
-    let namespaces = 1000;
-    let count = scaled(20_000, 4_000);
-    let server = Server::new(
-        namespaces,
-        vec![
-            Served::namespaced("configmaps", "ConfigMap", count / 2, count / 2 / namespaces),
-            Served::namespaced("secrets", "Secret", count / 2, count / 2 / namespaces),
-        ],
-    );
+    let asked = restored_over("none", 1000, scaled(20_000, 4_000)).await;
+    assert!(asked < 200, "{asked} requests");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_there_is_asked_for_by_namespace_where_a_whole_list_fails() {
+    let _alone = ALONE.lock().await;
+    let asked = restored_over("/api/v1/secrets", 100, 400).await;
+    assert!((100..300).contains(&asked), "{asked} requests");
+}
+
+/// Restores over what is all there, where requests to a path are refused; tells how many there were.
+async fn restored_over(refused: &'static str, namespaces: usize, count: usize) -> u64 {
+    let each = count / 2 / namespaces;
+    let kind = |resource, kind| Served::namespaced(resource, kind, count / 2, each);
+    let kinds = || vec![kind("configmaps", "ConfigMap"), kind("secrets", "Secret")];
     let location = Location::new();
-    location.back_up_whole(&server, server.connect(IN_FLIGHT, None)).await;
-    let before = server.asked();
+    let source = Server::new(namespaces, kinds());
+    location.back_up_whole(&source, source.connect(IN_FLIGHT, None)).await;
+
+    let decide = |is_refused| if is_refused { Fate::Refused(403, None) } else { Fate::Answered };
+    let server = Server::new(namespaces, kinds())
+        .deciding(move |asked| decide(asked.path.ends_with(refused)));
     let (report, peak) = location.restore(server.connect(IN_FLIGHT, None)).await;
-    let asked = server.asked() - before;
     assert_eq!(report.items.unchanged, (count + namespaces) as u64, "{:?}", report.items);
     assert_eq!((server.made(), report.errors.len()), (0, 0));
     assert!(peak < small(count), "the restore held {peak} bytes");
-    assert!(asked < 200, "{asked} requests");
+    server.asked()
 }
 
 #[tokio::test(start_paused = true)]
